@@ -1,0 +1,192 @@
+"""The variants document: a release's `*-variants.json` and a wheel's `variant.json` (PEP 825 v0.1.1).
+
+The `providers` table is that of schema v0.2.0 (PEP 850 draft) as uv and variantlib read it. Both
+documents have one structure; in a wheel `variants` holds exactly the label of the file name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from variant_index.errors import InputError, printable
+from variant_index.model.properties import NULL_LABEL
+
+__all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "SCHEMA_URL",
+    "DefaultPriorities",
+    "DocumentError",
+    "Provider",
+    "VariantsDocument",
+    "parse_document",
+    "write_document",
+]
+
+SCHEMA_URL = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
+"""The `$schema` we write: the form with providers, which both uv and variantlib read."""
+
+MAX_DOCUMENT_BYTES = 1 << 20
+"""Whoever fetches or unpacks a document refuses a larger one (torch's are about 5 KB)."""
+
+_SCHEMA_VERSION = re.compile(r"/v(\d{1,6})\.\d{1,6}\.\d{1,6}\.json\Z", re.ASCII)
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+_Value = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+$")]
+_Label = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_.]+$")]
+_Values = Annotated[list[_Value], Field(min_length=1)]
+_Features = Annotated[dict[_Name, _Values], Field(min_length=1)]
+
+
+class DocumentError(InputError):
+    """A variants document breaks a rule."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+def _require_unique(items: list[str], what: str) -> None:
+    if len(set(items)) != len(items):
+        raise ValueError(f"{what} are listed twice")
+
+
+class Provider(_Strict):
+    """How to learn which values of a namespace a machine supports; exactly one shape is present."""
+
+    requires: Annotated[list[str], Field(min_length=1)] | None = None
+    plugin_api: Annotated[str, Field(alias="plugin-api", min_length=1)] | None = None
+    static_properties: Annotated[_Features, Field(alias="static-properties")] | None = None
+    feature_order: Annotated[list[_Name], Field(alias="feature-order")] | None = None
+    builtin: str | None = None
+    build_requires: Annotated[list[str], Field(alias="build-requires")] | None = None
+    optional: bool = False
+
+    @property
+    def shape(self) -> Literal["plugin", "static", "builtin"]:
+        """Which of the three published shapes this is (a build provider never reaches an index)."""
+        if self.static_properties is not None:
+            return "static"
+        return "plugin" if self.requires is not None else "builtin"
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Provider:
+        if self.build_requires is not None:
+            raise ValueError("build-requires is for pyproject.toml only; publish static-properties")
+        shapes = [self.requires, self.static_properties, self.builtin]
+        if sum(shape is not None for shape in shapes) != 1:
+            raise ValueError("needs exactly one of requires, static-properties and builtin")
+        if self.plugin_api is not None and self.requires is None:
+            raise ValueError("plugin-api goes with requires")
+        if self.static_properties is None:
+            if self.feature_order is not None:
+                raise ValueError("feature-order goes with static-properties")
+            return self
+        for feature, values in self.static_properties.items():
+            _require_unique(values, f"values of {feature}")
+        if self.feature_order is None:
+            if len(self.static_properties) > 1:
+                raise ValueError("feature-order is needed for more than one static feature")
+        elif sorted(self.feature_order) != sorted(self.static_properties):
+            raise ValueError("feature-order must name every static feature once")
+        return self
+
+
+class DefaultPriorities(_Strict):
+    """The publisher's order of namespaces, most important first."""
+
+    namespace: Annotated[list[_Name], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unique(self) -> DefaultPriorities:
+        _require_unique(self.namespace, "namespaces")
+        return self
+
+
+class VariantsDocument(_Strict):
+    """Labels and their properties, with the order of namespaces and the providers to ask."""
+
+    schema_url: Annotated[str, Field(alias="$schema")]
+    default_priorities: Annotated[DefaultPriorities, Field(alias="default-priorities")]
+    providers: dict[_Name, Provider] | None = None
+    variants: dict[_Label, dict[_Name, _Features]]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> VariantsDocument:
+        version = _SCHEMA_VERSION.search(self.schema_url)
+        if version and int(version[1]) > 0:
+            raise ValueError(f"$schema: major version {version[1]} is not known (0 is)")
+        known = set(self.default_priorities.namespace)
+        if self.providers is not None and set(self.providers) != known:
+            raise ValueError(
+                "providers must name the namespaces of default-priorities.namespace, no more, no less"
+            )
+        for label, properties in self.variants.items():
+            if not properties.keys() <= known:
+                missing = min(properties.keys() - known)
+                raise ValueError(
+                    f"variants.{label}: namespace {missing} is not in default-priorities.namespace"
+                )
+            for namespace, features in properties.items():
+                for feature, values in features.items():
+                    if len(values) > 1:
+                        _require_unique(values, f"variants.{label}.{namespace}.{feature}: values")
+        if self.variants.get(NULL_LABEL):
+            raise ValueError("variants.null: the null variant has no properties")
+        return self
+
+
+def parse_document(data: bytes, source: str, *, strict: bool = False) -> VariantsDocument:
+    """Read a variants document.
+
+    Args:
+        data: the JSON text.
+        source: the file or URL, named in errors.
+        strict: also refuse what readers of JSON disagree on (duplicate keys), as publishers must.
+
+    Raises:
+        DocumentError: one line that names `source` and the first rule broken.
+    """
+    try:
+        document = VariantsDocument.model_validate_json(data)
+    except ValidationError as error:
+        raise DocumentError(f"{printable(source)}: {_first_rule(error)}") from None
+    if strict:
+        json.loads(data, object_pairs_hook=lambda pairs: _refuse_duplicates(pairs, source))
+    return document
+
+
+def write_document(document: VariantsDocument) -> bytes:
+    """Return the document as JSON text: labels, features and values sorted, so equal content gives equal bytes."""
+    content = document.model_dump(by_alias=True, exclude_defaults=True)
+    content["variants"] = {
+        label: {
+            namespace: {feature: sorted(values) for feature, values in sorted(features.items())}
+            for namespace, features in sorted(properties.items())
+        }
+        for label, properties in sorted(document.variants.items())
+    }
+    if document.providers is not None:
+        content["providers"] = {ns: content["providers"][ns] for ns in document.default_priorities.namespace}
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DocumentError(f"{printable(source)}: key {printable(twice)!r} appears twice in one object")
+    return content
+
+
+def _first_rule(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    first = problems[0]
+    message = first["msg"].removeprefix("Value error, ")
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return printable(f"{place}: {message}" if place else message, 300) + more

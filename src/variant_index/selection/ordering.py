@@ -1,0 +1,92 @@
+"""The filter and order of variants within one release (PEP 825, "Variant ordering")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from variant_index.model.properties import Properties
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
+
+__all__ = ["Priorities", "SortKey", "priorities", "rank_labels", "sort_key"]
+
+SortKey = tuple[tuple[float, ...], ...]
+"""One `(namespace, feature, value)` position per feature, ascending, then an end mark; lower is better."""
+
+Priorities = Mapping[str, Mapping[str, Mapping[str, tuple[int, int, int]]]]
+"""Every supported namespace -> feature -> value, with its position in the priorities."""
+
+# Sorts after every triple, so that of two keys with an equal beginning the longer one is better.
+_END = (float("inf"),)
+
+
+def priorities(document: VariantsDocument, supported: Properties) -> Priorities:
+    """Place every value the machine supports in the document's order of namespaces.
+
+    A static provider's values are supported everywhere, in its own order. Any other namespace is
+    answered by `supported` and by nothing else, so an unknown namespace, an installer's builtin and
+    an optional provider (off by default) support nothing.
+
+    Args:
+        document: the release's variants document; without a `providers` table (plain PEP 825) every
+            namespace is looked up in `supported`.
+        supported: namespace -> feature -> values, features in order, best value first.
+    """
+    placed: dict[str, Mapping[str, Mapping[str, tuple[int, int, int]]]] = {}
+    for n, namespace in enumerate(document.default_priorities.namespace):
+        provider = document.providers[namespace] if document.providers is not None else None
+        features: Mapping[str, Sequence[str]]
+        if provider is None:
+            features = supported.get(namespace, {})
+        elif provider.optional or provider.shape == "builtin":
+            continue
+        elif provider.static_properties is not None:
+            order = provider.feature_order or list(provider.static_properties)
+            features = {feature: provider.static_properties[feature] for feature in order}
+        else:
+            features = supported.get(namespace, {})
+        placed[namespace] = {
+            feature: {value: (n, f, v) for v, value in enumerate(values)}
+            for f, (feature, values) in enumerate(features.items())
+        }
+    return placed
+
+
+def sort_key(properties: Properties, placed: Priorities) -> SortKey | None:
+    """Return a variant's sort key, or None when the machine does not support it.
+
+    A variant is compatible when each of its features has at least one supported value; the best of
+    them gives the feature's position.
+    """
+    key: list[tuple[float, ...]] = []
+    for namespace, features in properties.items():
+        known = placed.get(namespace)
+        if known is None:
+            return None
+        for feature, values in features.items():
+            positions = known.get(feature)
+            if positions is None:
+                return None
+            found = [positions[value] for value in values if value in positions]
+            if not found:
+                return None
+            key.append(min(found))
+    key.sort()
+    key.append(_END)
+    return tuple(key)
+
+
+def rank_labels(document: VariantsDocument, supported: Properties) -> list[str]:
+    """Return the labels the machine supports, the most preferred first.
+
+    The null variant, where there is one, comes last; equal keys are ordered by label.
+    """
+    placed = priorities(document, supported)
+    keyed = [
+        (key, label)
+        for label, properties in document.variants.items()
+        if (key := sort_key(properties, placed)) is not None
+    ]
+    return [label for _, label in sorted(keyed)]
