@@ -58,11 +58,11 @@ class Provider(_Strict):
     """How to learn which values of a namespace a machine supports; exactly one shape is present."""
 
     requires: Annotated[list[str], Field(min_length=1)] | None = None
-    plugin_api: Annotated[str, Field(alias="plugin-api", min_length=1)] | None = None
-    static_properties: Annotated[_Features, Field(alias="static-properties")] | None = None
-    feature_order: Annotated[list[_Name], Field(alias="feature-order")] | None = None
+    plugin_api: str | None = Field(default=None, alias="plugin-api", min_length=1)
+    static_properties: _Features | None = Field(default=None, alias="static-properties")
+    feature_order: list[_Name] | None = Field(default=None, alias="feature-order")
     builtin: str | None = None
-    build_requires: Annotated[list[str], Field(alias="build-requires")] | None = None
+    build_requires: list[str] | None = Field(default=None, alias="build-requires")
     optional: bool = False
 
     @property
@@ -109,8 +109,8 @@ class DefaultPriorities(_Strict):
 class VariantsDocument(_Strict):
     """Labels and their properties, with the order of namespaces and the providers to ask."""
 
-    schema_url: Annotated[str, Field(alias="$schema")]
-    default_priorities: Annotated[DefaultPriorities, Field(alias="default-priorities")]
+    schema_url: str = Field(alias="$schema")
+    default_priorities: DefaultPriorities = Field(alias="default-priorities")
     providers: dict[_Name, Provider] | None = None
     variants: dict[_Label, dict[_Name, _Features]]
 
@@ -160,7 +160,10 @@ def parse_document(data: bytes, source: str, *, strict: bool = False) -> Variant
 
 
 def write_document(document: VariantsDocument) -> bytes:
-    """Return the document as JSON text: labels, features and values sorted, so equal content gives equal bytes."""
+    """Return the document as JSON text.
+
+    Labels, namespaces, features and values are sorted, so equal content gives equal bytes.
+    """
     content = document.model_dump(by_alias=True, exclude_defaults=True)
     content["variants"] = {
         label: {

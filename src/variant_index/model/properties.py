@@ -59,7 +59,7 @@ class Property(NamedTuple):
         ):
             if not rule.fullmatch(part):
                 raise PropertyError(
-                    f"property {printable(text)!r}: {what} {printable(part)!r} is not one or more of {alphabet}"
+                    f"property {printable(text)!r}: {what} {printable(part)!r} is not made of {alphabet}"
                 )
         return cls(*parts)
 

@@ -1,0 +1,52 @@
+"""The list of commands and the text of `variant-index --help`, readable without importing click.
+
+Starting click takes longer than Python itself, and `--help` and `--version` are asked for often.
+"""
+
+from __future__ import annotations
+
+__all__ = ["COMMANDS", "overview"]
+
+COMMANDS: dict[str, str] = {
+    "machine": "Show what this machine can run, and where each fact came from.",
+    "label": "Turn ordinary wheels into variant wheels.",
+    "build": "Write a static index of wheels and variants.",
+    "serve": "Serve a static index on loopback.",
+    "explain": "Show which variant of a release would be chosen, and why.",
+    "shim": "Run the variant-aware index in front of any installer.",
+    "demo": "Install a small torch-like family as eight different machines.",
+    "completion": "Print the shell completion script.",
+}
+"""Command name -> one-line summary. The command `x-y` lives in `variant_index.cli.x_y` as `command`."""
+
+_EXAMPLES = """\
+Examples:
+  variant-index label torch-*.whl -p "nvidia :: cuda_version_lower_bound :: 12.8" --label cu128 --out wheels
+  variant-index build wheels --out site
+  variant-index explain torch --index-url http://127.0.0.1:8000/simple/
+  variant-pip install torch --index-url http://127.0.0.1:8000/simple/
+"""
+
+
+def overview() -> str:
+    """Return the help text of `variant-index`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: variant-index [OPTIONS] COMMAND [ARGS]...",
+            "",
+            "  Publish, choose and install wheel variants with unmodified installers.",
+            "",
+            "Options:",
+            "  --version   Show the version and exit.",
+            "  -h, --help  Show this message and exit.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "'variant-index COMMAND --help' tells more. To install, put variant-pip in the place of pip.",
+            "",
+            _EXAMPLES,
+        ]
+    )
