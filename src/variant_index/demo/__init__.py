@@ -1,0 +1,1 @@
+"""The demonstration: a small torch-like project, installed as eight different machines."""
