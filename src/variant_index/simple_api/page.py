@@ -40,7 +40,9 @@ class ProjectPage:
     Attributes:
         name: the project's normal name (PEP 503).
         files: in the page's order.
+        problems: what reading the page left out and why, one printable line each.
     """
 
     name: str
     files: tuple[ProjectFile, ...]
+    problems: tuple[str, ...] = ()
