@@ -33,7 +33,7 @@ _HTML_TYPES = frozenset(
     {"text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html"}
 )
 _API_VERSION = re.compile(r"(\d{1,6})\.\d{1,6}", re.ASCII)
-_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+", re.ASCII)
+_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
 # What a URL may hold besides letters, digits and "_.-~"; all else is percent-encoded, nothing decoded.
 _URL_SAFE: Final = ":/?#[]@!$&'()*+,;=%"
