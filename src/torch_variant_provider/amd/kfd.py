@@ -1,0 +1,57 @@
+"""The kernel's own list of AMD compute devices (KFD topology): needs no ROCm and no process."""
+
+from __future__ import annotations
+
+import os
+
+from torch_variant_provider.amd.gfx import gfx_number, gfx_of_target_version
+from torch_variant_provider.facts import Findings
+from torch_variant_provider.files import below, read_text
+
+__all__ = ["NAME", "read"]
+
+NAME = "KFD"
+
+_NODES = "/sys/class/kfd/kfd/topology/nodes"
+
+
+def read(root: str) -> Findings:
+    """Return `gfx_arch` of all GPU nodes that may be read, largest first, each once."""
+    try:
+        nodes = [name for name in os.listdir(below(root, _NODES)) if name.isdigit()]  # noqa: PTH208
+    except OSError:
+        return Findings(notes=[f"{NAME}: no AMD compute driver on this machine"])
+    found = Findings()
+    names: set[str] = set()
+    for node in sorted(nodes, key=int):
+        text = read_text(root, f"{_NODES}/{node}/properties")
+        if text is None:
+            found.notes.append(f"{NAME}: node {node} may not be read: it is not given to this environment")
+            continue
+        properties = _properties(text)
+        if not properties.get("simd_count"):
+            continue  # a CPU
+        name = gfx_of_target_version(properties.get("gfx_target_version", 0))
+        if name is not None:
+            names.add(name)
+        elif "gfx_target_version" not in properties:
+            found.warnings.append(f"{NAME}: this kernel does not name the architecture of GPU node {node}")
+        elif properties["gfx_target_version"]:
+            number = properties["gfx_target_version"]
+            found.warnings.append(f"{NAME}: GPU node {node} has an unknown architecture ({number})")
+    if names:
+        found.values["gfx_arch"] = tuple(sorted(names, key=gfx_number, reverse=True))
+    else:
+        found.notes.append(f"{NAME}: the AMD compute driver has no GPU for this environment")
+    return found
+
+
+def _properties(text: str) -> dict[str, int]:
+    """Read lines of `key number`; lines that are anything else are left out."""
+    properties: dict[str, int] = {}
+    for line in text.splitlines():
+        key, _, number = line.strip().partition(" ")
+        number = number.strip()
+        if number.isascii() and number.isdigit() and len(number) <= 20:
+            properties[key] = int(number)
+    return properties

@@ -1,0 +1,66 @@
+"""The loaded kernel driver's own version files, when no driver library answers.
+
+A container that was given no GPU still sees these files of its host, so they count only where a
+device node shows that a GPU was given to this environment. Tegra numbers its drivers otherwise, so
+there they say nothing.
+"""
+
+from __future__ import annotations
+
+from torch_variant_provider.facts import Findings
+from torch_variant_provider.files import exists, read_text
+from torch_variant_provider.nvidia.driver_table import cuda_of_driver
+from torch_variant_provider.nvidia.library import gpu_nodes
+from torch_variant_provider.versions import version_text
+
+__all__ = ["NAME", "driver_version", "read"]
+
+NAME = "kernel driver"
+
+
+def read(root: str) -> Findings:
+    """Return `kernel_driver`, and `cuda_version` through the driver table."""
+    driver = driver_version(root)
+    if driver is None:
+        return Findings(notes=[f"{NAME}: not loaded"])
+    found = Findings({"kernel_driver": driver})
+    cuda = cuda_of_driver(driver)
+    if _is_tegra(root):
+        found.notes.append(f"{NAME}: {driver} is a Tegra driver, whose number does not tell the CUDA version")
+    elif not exists(root, "/dev/nvidiactl") and not gpu_nodes(root):
+        found.notes.append(f"{NAME}: {driver} is loaded, but no GPU was given to this environment")
+    elif cuda is not None:
+        found.values["cuda_version"] = version_text(cuda)
+        found.warnings.append(
+            f"{NAME}: no driver library answered; driver {driver} supports CUDA {version_text(cuda)}"
+        )
+    return found
+
+
+def driver_version(root: str) -> str | None:
+    """Return the version of the loaded NVIDIA kernel module, None when there is none."""
+    direct = read_text(root, "/sys/module/nvidia/version")
+    if direct is not None and (version := _leading_version(direct.split())):
+        return version
+    banner = read_text(root, "/proc/driver/nvidia/version")
+    if banner is None:
+        return None
+    words = banner.partition("\n")[0].split()
+    return _leading_version(words[words.index("Module") + 1 :]) if "Module" in words else None
+
+
+def _leading_version(words: list[str]) -> str | None:
+    """Return the first word that is `digits.digits` or `digits.digits.digits`."""
+    for word in words:
+        parts = word.split(".")
+        if len(parts) in (2, 3) and all(
+            part.isascii() and part.isdigit() and len(part) < 5 for part in parts
+        ):
+            return word
+    return None
+
+
+def _is_tegra(root: str) -> bool:
+    return exists(root, "/etc/nv_tegra_release") or "tegra" in (
+        read_text(root, "/proc/device-tree/compatible") or ""
+    )

@@ -1,0 +1,62 @@
+"""Asking sources in order, and merging their findings fact by fact."""
+
+from __future__ import annotations
+
+from torch_variant_provider.facts import Fact, Findings, Knowledge
+
+__all__ = ["Source", "gather"]
+
+
+class Source:
+    """One place to learn about the hardware: a module with a function `read(root) -> Findings`.
+
+    The module is imported only when the source is asked.
+
+    Attributes:
+        name: how the source is called in reports.
+        gives: names of the facts it may know.
+        module: the module's full name.
+    """
+
+    __slots__ = ("gives", "module", "name")
+
+    def __init__(self, name: str, gives: tuple[str, ...], module: str) -> None:
+        self.name = name
+        self.gives = gives
+        self.module = module
+
+    def read(self, root: str) -> Findings:
+        """Ask the source; whatever goes wrong becomes a warning.
+
+        Args:
+            root: prefix of every file that is read, `/` for this machine.
+        """
+        try:
+            found = __import__(self.module, fromlist=["read"]).read(root)
+            assert isinstance(found, Findings)
+        except Exception as error:  # noqa: BLE001 - a source that fails must not hide what the others know
+            return Findings(warnings=[f"{self.name}: {type(error).__name__}: {error}"])
+        return found
+
+
+def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str, ...], root: str) -> None:
+    """Ask the sources in order until every wanted fact is known, and add what they found.
+
+    A fact that is known stays: forced ones come before all sources, an earlier source before a later
+    one. A source is asked only if it may know a wanted fact that is still missing.
+
+    Args:
+        sources: best first.
+        knowledge: holds the forced facts; completed in place.
+        wanted: names of the facts that the properties need.
+        root: prefix of every file that is read, `/` for this machine.
+    """
+    for source in sources:
+        if all(name in knowledge.facts for name in wanted if name in source.gives):
+            continue
+        found = source.read(root)
+        for name, value in found.values.items():
+            knowledge.facts.setdefault(name, Fact(value, source.name))
+        knowledge.notes += found.notes
+        knowledge.warnings += found.warnings
+        knowledge.unanswered = knowledge.unanswered or found.unanswered
