@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from variant_index.errors import InputError, printable
 from variant_index.model.properties import NULL_LABEL
+from variant_index.model.validation import first_rule
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
@@ -32,11 +33,15 @@ SCHEMA_URL = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
 MAX_DOCUMENT_BYTES = 1 << 20
 """Whoever fetches or unpacks a document refuses a larger one (torch's are about 5 KB)."""
 
+_SCHEMA_WITH_PROVIDERS = "/peps/850/v0.2.0.json"
+
 _SCHEMA_VERSION = re.compile(r"/v(\d{1,6})\.\d{1,6}\.\d{1,6}\.json\Z", re.ASCII)
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 _Value = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+$")]
 _Label = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_.]+$")]
+_Requirement = Annotated[str, StringConstraints(pattern=r"^[!-~ ]+$")]
+_ObjectReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+( *: *[A-Za-z0-9_.]+)?$")]
 _Values = Annotated[list[_Value], Field(min_length=1)]
 _Features = Annotated[dict[_Name, _Values], Field(min_length=1)]
 
@@ -57,8 +62,8 @@ def _require_unique(items: list[str], what: str) -> None:
 class Provider(_Strict):
     """How to learn which values of a namespace a machine supports; exactly one shape is present."""
 
-    requires: Annotated[list[str], Field(min_length=1)] | None = None
-    plugin_api: str | None = Field(default=None, alias="plugin-api", min_length=1)
+    requires: Annotated[list[_Requirement], Field(min_length=1)] | None = None
+    plugin_api: _ObjectReference | None = Field(default=None, alias="plugin-api")
     static_properties: _Features | None = Field(default=None, alias="static-properties")
     feature_order: list[_Name] | None = Field(default=None, alias="feature-order")
     builtin: str | None = None
@@ -132,8 +137,9 @@ class VariantsDocument(_Strict):
                 )
             for namespace, features in properties.items():
                 for feature, values in features.items():
-                    if len(values) > 1:
-                        _require_unique(values, f"variants.{label}.{namespace}.{feature}: values")
+                    # Spelled out: with ten thousand variants a call for each feature would show.
+                    if len(values) > 1 and len(set(values)) != len(values):
+                        raise ValueError(f"variants.{label}.{namespace}.{feature}: values are listed twice")
         if self.variants.get(NULL_LABEL):
             raise ValueError("variants.null: the null variant has no properties")
         return self
@@ -145,7 +151,9 @@ def parse_document(data: bytes, source: str, *, strict: bool = False) -> Variant
     Args:
         data: the JSON text.
         source: the file or URL, named in errors.
-        strict: also refuse what readers of JSON disagree on (duplicate keys), as publishers must.
+        strict: refuse what uv or variantlib would not read as we do, as publishers must: duplicate
+            keys, nulls, an empty variant with another label than `null`, a `$schema` that promises
+            providers without them.
 
     Raises:
         DocumentError: one line that names `source` and the first rule broken.
@@ -153,9 +161,9 @@ def parse_document(data: bytes, source: str, *, strict: bool = False) -> Variant
     try:
         document = VariantsDocument.model_validate_json(data)
     except ValidationError as error:
-        raise DocumentError(f"{printable(source)}: {_first_rule(error)}") from None
-    if strict:
-        json.loads(data, object_pairs_hook=lambda pairs: _refuse_duplicates(pairs, source))
+        raise DocumentError(f"{printable(source)}: {first_rule(error)}") from None
+    if strict and (rule := _disputed(document, data)):
+        raise DocumentError(f"{printable(source)}: {printable(rule, 300)}")
     return document
 
 
@@ -164,7 +172,7 @@ def write_document(document: VariantsDocument) -> bytes:
 
     Labels, namespaces, features and values are sorted, so equal content gives equal bytes.
     """
-    content = document.model_dump(by_alias=True, exclude_defaults=True)
+    content = document.model_dump(by_alias=True, exclude_defaults=True, exclude={"variants"})
     content["variants"] = {
         label: {
             namespace: {feature: sorted(values) for feature, values in sorted(features.items())}
@@ -174,22 +182,32 @@ def write_document(document: VariantsDocument) -> bytes:
     }
     if document.providers is not None:
         content["providers"] = {ns: content["providers"][ns] for ns in document.default_priorities.namespace}
+        for provider in content["providers"].values():
+            if order := provider.get("feature-order"):
+                static = provider["static-properties"]
+                provider["static-properties"] = {feature: static[feature] for feature in order}
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]], source: str) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise DocumentError(f"{printable(source)}: key {printable(twice)!r} appears twice in one object")
-    return content
+def _disputed(document: VariantsDocument, data: bytes) -> str | None:
+    """Return what readers of the document would disagree on, None when there is nothing."""
+    for label, properties in document.variants.items():
+        if not properties and label != NULL_LABEL:
+            return f"variants.{label}: the variant without properties is labelled {NULL_LABEL}"
+    if document.providers is None and document.schema_url.endswith(_SCHEMA_WITH_PROVIDERS):
+        return "$schema is the one with providers, but there are no providers"
+    problems: list[str] = []
 
+    def note(pairs: list[tuple[str, Any]]) -> bool:
+        seen: set[str] = set()
+        for key, value in pairs:
+            if key in seen:
+                problems.append(f"key {printable(key)!r} appears twice in one object")
+            elif value is None:
+                problems.append(f"key {printable(key)!r} is null; leave it out")
+            seen.add(key)
+        return True
 
-def _first_rule(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    first = problems[0]
-    message = first["msg"].removeprefix("Value error, ")
-    place = ".".join(str(part) for part in first["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return printable(f"{place}: {message}" if place else message, 300) + more
+    # Numbers stay text: no part of a valid document is one, and a long one would be slow to convert.
+    json.loads(data, object_pairs_hook=note, parse_int=str, parse_float=str, parse_constant=str)
+    return problems[0] if problems else None

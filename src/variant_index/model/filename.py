@@ -24,6 +24,9 @@ __all__ = [
 
 SIDECAR_SUFFIX = "-variants.json"
 
+# No file system we know stores a longer name; it also bounds what a hostile index can make us expand.
+_MAX_LENGTH = 255
+
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+]*", re.ASCII)
 _BUILD = re.compile(r"[0-9][A-Za-z0-9._]*", re.ASCII)
@@ -98,6 +101,8 @@ class WheelFilename:
             FilenameError: the name is not that of a wheel, with the rule it breaks.
         """
         shown = printable(filename)
+        if len(filename) > _MAX_LENGTH:
+            raise FilenameError(f"{shown}: a file's name has at most {_MAX_LENGTH} characters")
         if not filename.endswith(".whl"):
             raise FilenameError(f"{shown}: a wheel's name ends in .whl")
         parts = filename[:-4].split("-")
@@ -162,7 +167,7 @@ class WheelFilename:
     def build_key(self) -> tuple[int, str]:
         """The build tag as a sort key, higher is newer; a wheel without one sorts first."""
         digits = len(self.build) - len(self.build.lstrip("0123456789"))
-        return (int(self.build[:digits][:18]) if digits else -1, self.build[digits:])
+        return (int(self.build[:digits]) if digits else -1, self.build[digits:])
 
     def labelled(self, label: str) -> WheelFilename:
         """Return the same name with another label (`""` for none)."""
@@ -183,7 +188,7 @@ def sidecar_filename(name: str, version: str) -> str:
 
 def parse_sidecar_filename(filename: str) -> tuple[str, str] | None:
     """Return `(canonical project name, version)` when `filename` is a sidecar's name, else None."""
-    if not filename.endswith(SIDECAR_SUFFIX):
+    if not filename.endswith(SIDECAR_SUFFIX) or len(filename) > _MAX_LENGTH:
         return None
     name, dash, version = filename[: -len(SIDECAR_SUFFIX)].partition("-")
     if not dash or not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from variant_index.errors import InputError, printable
 from variant_index.model.properties import Properties
+from variant_index.model.validation import first_rule
 
 __all__ = ["Fact", "MachineProfile", "ProfileError", "parse_profile"]
 
@@ -57,6 +58,9 @@ class MachineProfile(_Strict):
                 raise ValueError(
                     f"feature_order.{namespace} must name each feature of properties.{namespace} once"
                 )
+            for feature, values in features.items():
+                if len(set(values)) != len(values):
+                    raise ValueError(f"properties.{namespace}.{feature}: values are listed twice")
         return self
 
     def supported(self) -> Properties:
@@ -76,8 +80,4 @@ def parse_profile(data: bytes, source: str) -> MachineProfile:
     try:
         return MachineProfile.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ProfileError(
-            f"{printable(source)}: not a machine profile: {printable(place)}: {first['msg']}"
-        ) from None
+        raise ProfileError(f"{printable(source)}: not a machine profile: {first_rule(error)}") from None

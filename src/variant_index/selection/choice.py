@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
+from variant_index.errors import printable
 from variant_index.model.filename import WheelFilename
 from variant_index.model.properties import NULL_LABEL, Properties
 from variant_index.selection.explanation import explain_match, explain_mismatch
-from variant_index.selection.ordering import priorities, sort_key
+from variant_index.selection.ordering import END, SortKey, priorities, sort_key
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
@@ -18,24 +20,29 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Choice", "TargetTags", "choose"]
 
 
+# The null variant's key is one end mark; a wheel without a label comes after it.
+_PLAIN_KEY: SortKey = (END, END)
+
+
 class TargetTags:
     """The compatibility tags of the interpreter that will install, best first."""
 
     def __init__(self, tags: Sequence[str]) -> None:
         """Take tags spelled `cp312-cp312-linux_x86_64`, in the interpreter's own order."""
-        self._positions: Mapping[str, int] = {tag: position for position, tag in enumerate(tags)}
+        self._positions: dict[tuple[str, ...], int] = {}
+        for position, tag in enumerate(tags):
+            self._positions.setdefault(tuple(tag.lower().split("-", 2)), position)
+        self._known = [{parts[i] for parts in self._positions if i < len(parts)} for i in range(3)]
 
     def position(self, wheel: WheelFilename) -> int | None:
         """Return the best position of the wheel's tags (0 is best), None when none fits."""
-        positions = self._positions
-        found = [
-            positions[tag]
-            for python in wheel.python.split(".")
-            for abi in wheel.abi.split(".")
-            for platform in wheel.platform.split(".")
-            if (tag := f"{python}-{abi}-{platform}".lower()) in positions
+        # Only parts the interpreter knows are combined: a hostile name can carry many unknown ones.
+        parts = [
+            known.intersection(part.lower().split("."))
+            for known, part in zip(self._known, (wheel.python, wheel.abi, wheel.platform), strict=True)
         ]
-        return min(found, default=None)
+        positions = self._positions
+        return min((positions[tag] for tag in product(*parts) if tag in positions), default=None)
 
 
 @dataclass(frozen=True)
@@ -103,39 +110,55 @@ def choose(
         supported: what the machine supports, as `priorities` takes it.
         tags: the target interpreter's tags.
     """
-    placed = priorities(document, supported) if document is not None else {}
-    fitting: list[tuple[tuple[object, ...], WheelFilename, str]] = []
+    judge = _judge(document, supported)
+    verdicts: dict[str, _Verdict] = {}
+    fitting: list[tuple[SortKey, str, int, str, WheelFilename]] = []
     refused: list[Candidate] = []
     for wheel in wheels:
-        key: tuple[object, ...]
-        tag_position = tags.position(wheel)
-        if not wheel.label:
-            key, reason = ((float("inf"),), (float("inf"),)), "the default wheel, for any machine"
-        elif document is None:
-            refused.append(Candidate(wheel, False, None, "the release has no usable variants document"))
+        position = tags.position(wheel)
+        if position is None:
+            reason = printable(f"tags {wheel.tag_set} do not fit this interpreter")
+            refused.append(Candidate(wheel, False, None, reason))
             continue
-        elif (properties := document.variants.get(wheel.label)) is None:
-            refused.append(Candidate(wheel, False, None, "its label is not in the variants document"))
-            continue
+        verdict = verdicts.get(wheel.label)
+        if verdict is None:
+            verdict = verdicts[wheel.label] = judge(wheel.label)
+        if verdict.key is None:
+            refused.append(Candidate(wheel, False, None, verdict.reason))
         else:
-            mismatch = explain_mismatch(properties, document, placed)
-            found = sort_key(properties, placed)
-            if mismatch is not None or found is None:
-                refused.append(Candidate(wheel, False, None, mismatch or "not supported"))
-                continue
-            key = found
-            reason = (
-                "the null variant, for any machine"
-                if wheel.label == NULL_LABEL
-                else explain_match(properties, placed)
-            )
-        if tag_position is None:
-            refused.append(Candidate(wheel, False, None, f"tags {wheel.tag_set} do not fit this interpreter"))
-            continue
-        fitting.append(((key, wheel.label, tag_position, wheel.filename), wheel, reason))
-    fitting.sort(key=lambda item: item[0])
-    fitting.sort(key=lambda item: item[1].build_key, reverse=True)  # stable: the order inside a build stays
+            fitting.append((verdict.key, wheel.label, position, wheel.filename, wheel))
+    fitting.sort(key=lambda item: item[:4])
+    fitting.sort(key=lambda item: item[4].build_key, reverse=True)  # stable: the order inside a build stays
     ranked = [
-        Candidate(wheel, True, rank, reason) for rank, (_, wheel, reason) in enumerate(fitting, start=1)
+        Candidate(wheel, True, rank, verdicts[wheel.label].reason)
+        for rank, (*_, wheel) in enumerate(fitting, start=1)
     ]
     return Choice((*ranked, *sorted(refused, key=lambda candidate: candidate.wheel.filename)))
+
+
+class _Verdict(NamedTuple):
+    """A label's sort key, None when the machine cannot run it, and the reason for either."""
+
+    key: SortKey | None
+    reason: str
+
+
+def _judge(document: VariantsDocument | None, supported: Properties) -> Callable[[str], _Verdict]:
+    placed = priorities(document, supported) if document is not None else {}
+
+    def judge(label: str) -> _Verdict:
+        if not label:
+            return _Verdict(_PLAIN_KEY, "the default wheel, for any machine")
+        if document is None:
+            return _Verdict(None, "the release has no usable variants document")
+        properties = document.variants.get(label)
+        if properties is None:
+            return _Verdict(None, "its label is not in the variants document")
+        if label == NULL_LABEL:
+            return _Verdict(sort_key(properties, placed), "the null variant, for any machine")
+        key = sort_key(properties, placed)
+        if key is None:
+            return _Verdict(None, explain_mismatch(properties, document, placed) or "not supported")
+        return _Verdict(key, explain_match(properties, placed))
+
+    return judge

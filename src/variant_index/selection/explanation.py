@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from variant_index.errors import printable
 from variant_index.model.properties import Properties
 from variant_index.selection.ordering import Priorities
 
@@ -13,107 +15,156 @@ if TYPE_CHECKING:
 
 __all__ = ["explain_match", "explain_mismatch"]
 
-_VENDOR = {"nvidia": "NVIDIA GPU or driver", "amd": "AMD GPU"}
+_CAPABILITY = re.compile(r"(\d+)(\d[a-z]?)_(real|virtual)", re.ASCII)
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+_VENDORS = {"nvidia": "NVIDIA driver or GPU", "amd": "AMD GPU", "intel": "Intel GPU"}
+
+
+class _Words(NamedTuple):
+    """How one feature is spoken of.
+
+    Attributes:
+        needs: what a variant that lists these values asks for.
+        has: what a machine that supports these values (best first) offers.
+        unknown: what to say when the vendor is there and this feature is not.
+    """
+
+    needs: Callable[[Sequence[str]], str]
+    has: Callable[[Sequence[str]], str]
+    unknown: str
 
 
 def explain_match(properties: Properties, placed: Priorities) -> str:
-    """Return what made a compatible variant rank where it does: its best supported values."""
+    """Return what made a compatible variant rank where it does: its best supported values.
+
+    Args:
+        properties: the variant's; `sort_key` must have accepted them.
+        placed: the supported values (see `priorities`).
+    """
     if not properties:
         return "no hardware needed"
     best = []
     for namespace, features in properties.items():
         for feature, values in features.items():
             positions = placed[namespace][feature]
-            value = min((value for value in values if value in positions), key=positions.__getitem__)
-            best.append((positions[value], _fits(namespace, feature, value)))
-    return ", ".join(text for _, text in sorted(best))
+            position, value = min((positions[value], value) for value in values if value in positions)
+            text = _needs(namespace, feature, [value])
+            if (namespace, feature) in _WORDS:
+                text = f"{text} ({_WORDS[namespace, feature].has(list(positions))})"
+            best.append((position, text))
+    return printable(", ".join(text for _, text in sorted(best)))
 
 
 def explain_mismatch(properties: Properties, document: VariantsDocument, placed: Priorities) -> str | None:
-    """Return the first reason, in priority order, why the machine cannot run a variant; None if it can."""
+    """Return the first reason, in priority order, why the machine cannot run a variant; None if it can.
+
+    Args:
+        properties: the variant's.
+        document: the document the variant is in.
+        placed: the supported values (see `priorities`).
+    """
     order = document.default_priorities.namespace
     for namespace in sorted(properties, key=order.index):
-        provider = document.providers[namespace] if document.providers is not None else None
         for feature, values in properties[namespace].items():
             supported = placed.get(namespace, {}).get(feature, {})
-            if any(value in supported for value in values):
-                continue
-            if provider is not None and provider.optional:
-                return f"provider of {namespace} is optional and not enabled"
-            if provider is not None and provider.shape == "builtin":
-                return f"provider of {namespace} is built into other installers only"
-            if not placed.get(namespace):
-                if namespace in _VENDOR:
-                    return f"needs {_needs(namespace, feature, values)}, no {_VENDOR[namespace]} found"
-                return f"no provider here answers for namespace {namespace}"
-            return f"needs {_needs(namespace, feature, values)}, {_has(namespace, feature, list(supported))}"
+            if not any(value in supported for value in values):
+                return printable(_obstacle(namespace, feature, values, document, placed))
     return None
 
 
-def _cuda_lower(values: Sequence[str]) -> str:
-    return f"CUDA ≥ {_or(values)}"
-
-
-def _cuda_upper(values: Sequence[str]) -> str:
-    return f"a CUDA driver below {_or(values)}"
-
-
-def _sm(values: Sequence[str]) -> str:
-    return f"compute capability {_or(_capabilities(values))}"
-
-
-_NEEDS: dict[tuple[str, str], Callable[[Sequence[str]], str]] = {
-    ("nvidia", "cuda_version_lower_bound"): _cuda_lower,
-    ("nvidia", "cuda_version_upper_bound"): _cuda_upper,
-    ("nvidia", "sm_arch"): _sm,
-    ("amd", "gfx_arch"): lambda values: f"GPU {_or(values)}",
-    ("amd", "rocm_version"): lambda values: f"ROCm {_or(values)}",
-}
+def _obstacle(
+    namespace: str, feature: str, values: Sequence[str], document: VariantsDocument, placed: Priorities
+) -> str:
+    provider = document.providers[namespace] if document.providers is not None else None
+    needs = f"needs {_needs(namespace, feature, values)}"
+    if provider is not None and provider.optional:
+        return f"{needs}, the provider of namespace {namespace} is optional and not enabled"
+    if provider is not None and provider.shape == "builtin":
+        return f"{needs}, the provider of namespace {namespace} is built into other installers only"
+    if provider is not None and provider.shape == "static":
+        return f"{needs}, which is not among the static properties of the release"
+    features = placed.get(namespace)
+    words = _WORDS.get((namespace, feature))
+    if not features:
+        if namespace in _VENDORS:
+            return f"{needs}, no {_VENDORS[namespace]} found"
+        return f"{needs}, no provider here answers for namespace {namespace}"
+    if words is None:
+        supported = list(features.get(feature, {}))
+        return f"{needs}, this machine has {_either(supported) if supported else 'none'}"
+    if (namespace, feature) == ("nvidia", "cuda_version_upper_bound"):
+        # The driver's own version says more than the list of all versions above it.
+        feature = "cuda_version_lower_bound"
+    if not features.get(feature):
+        return f"{needs}, {words.unknown}"
+    return f"{needs}, {_WORDS[namespace, feature].has(list(features[feature]))}"
 
 
 def _needs(namespace: str, feature: str, values: Sequence[str]) -> str:
-    words = _NEEDS.get((namespace, feature))
-    return words(values) if words else f"{namespace} :: {feature} = {_or(values)}"
+    words = _WORDS.get((namespace, feature))
+    return words.needs(values) if words else f"{namespace} :: {feature} = {_either(values)}"
 
 
-def _has(namespace: str, feature: str, supported: Sequence[str]) -> str:
-    if not supported:
-        return f"this machine has no {namespace} :: {feature}"
-    if (namespace, feature) == ("nvidia", "cuda_version_lower_bound"):
-        return f"driver supports {supported[0]}"
-    if (namespace, feature) == ("nvidia", "cuda_version_upper_bound"):
-        return "driver is newer"
-    if (namespace, feature) == ("nvidia", "sm_arch"):
-        real = [value for value in supported if value.endswith("_real")]
-        return f"GPU has {_capabilities(real[:1] or supported[:1])[0]}"
-    return f"this machine has {_few(supported)}"
-
-
-def _fits(namespace: str, feature: str, value: str) -> str:
-    if (namespace, feature) == ("nvidia", "sm_arch"):
-        number, _, kind = value.partition("_")
-        how = "compiled for" if kind == "real" else "can be compiled for"
-        return f"{how} compute capability {_dotted(number)}"
-    return f"{_needs(namespace, feature, [value])} fits"
-
-
-def _capabilities(values: Sequence[str]) -> list[str]:
-    return [
-        _dotted(number) + (" or newer" if kind == "virtual" else "")
-        for number, _, kind in (value.partition("_") for value in values)
-    ]
-
-
-def _dotted(capability: str) -> str:
-    return (
-        f"{capability[:-1]}.{capability[-1]}" if capability.isdigit() and len(capability) > 1 else capability
+def _capabilities(values: Sequence[str]) -> str:
+    return _either(
+        _capability(value) + (" or newer" if value.endswith("_virtual") else "")
+        for value in sorted(values, key=_numbers)
     )
 
 
-def _or(values: Sequence[str]) -> str:
-    return " or ".join(values) if len(values) <= 2 else f"one of {_few(values)}"
+def _capability(value: str) -> str:
+    match = _CAPABILITY.fullmatch(value)
+    return f"{match[1]}.{match[2]}" if match else value
 
 
-def _few(values: Sequence[str], limit: int = 8) -> str:
-    shown = ", ".join(values[:limit])
-    return shown if len(values) <= limit else f"{shown} and {len(values) - limit} more"
+def _numbers(value: str) -> tuple[list[int], str]:
+    return [int(number) for number in _NUMBER.findall(value)], value
+
+
+def _either(values: Iterable[str], limit: int = 8) -> str:
+    shown = list(values)
+    if len(shown) == 1:
+        return shown[0]
+    if len(shown) > limit:
+        return f"{', '.join(shown[:limit])} or {len(shown) - limit} others"
+    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+_WORDS: dict[tuple[str, str], _Words] = {
+    ("nvidia", "cuda_version_lower_bound"): _Words(
+        lambda values: f"CUDA ≥ {min(values, key=_numbers)}",
+        lambda supported: f"driver supports {supported[0]}",
+        "the driver's CUDA version is not known",
+    ),
+    ("nvidia", "cuda_version_upper_bound"): _Words(
+        lambda values: f"CUDA < {max(values, key=_numbers)}",
+        lambda supported: f"driver is below {supported[-1]}",
+        "the driver's CUDA version is not known",
+    ),
+    ("nvidia", "sm_arch"): _Words(
+        lambda values: f"compute capability {_capabilities(values)}",
+        lambda supported: f"GPU has {_capability(supported[0])}",
+        "no GPU's compute capability is known",
+    ),
+    ("amd", "gfx_arch"): _Words(
+        lambda values: f"GPU {_either(values)}",
+        lambda supported: f"this one is {_either(supported)}",
+        "no GPU's architecture is known",
+    ),
+    ("amd", "rocm_version"): _Words(
+        lambda values: f"ROCm {_either(sorted(values, key=_numbers))}",
+        lambda supported: f"driver supports {_either(supported)}",
+        "the driver's ROCm versions are not known",
+    ),
+    ("x86_64", "level"): _Words(
+        lambda values: f"an x86-64-{min(values, key=_numbers)} CPU",
+        lambda supported: f"this one is x86-64-{supported[0]}",
+        "the CPU's level is not known",
+    ),
+    ("aarch64", "version"): _Words(
+        lambda values: f"an Armv{min(values, key=_numbers)} CPU",
+        lambda supported: f"this one is Armv{supported[0]}",
+        "the CPU's version is not known",
+    ),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from variant_index.model.properties import Properties
@@ -10,16 +12,17 @@ from variant_index.model.properties import Properties
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
-__all__ = ["Priorities", "SortKey", "priorities", "rank_labels", "sort_key"]
+__all__ = ["END", "Priorities", "SortKey", "priorities", "rank_labels", "sort_key"]
 
-SortKey = tuple[tuple[float, ...], ...]
-"""One `(namespace, feature, value)` position per feature, ascending, then an end mark; lower is better."""
+SortKey = tuple[int, ...]
+"""The best position of each feature, ascending, then an end mark; the lower key is preferred."""
 
-Priorities = Mapping[str, Mapping[str, Mapping[str, tuple[int, int, int]]]]
-"""Every supported namespace -> feature -> value, with its position in the priorities."""
+Priorities = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""Every supported namespace -> feature -> value, with its position: values are counted through in order
+of namespaces, then features, then values, so positions compare as PEP 825's triples do."""
 
-# Sorts after every triple, so that of two keys with an equal beginning the longer one is better.
-_END = (float("inf"),)
+END = sys.maxsize
+"""Sorts after every position, so that of two keys with an equal beginning the longer one is preferred."""
 
 
 def priorities(document: VariantsDocument, supported: Properties) -> Priorities:
@@ -34,8 +37,9 @@ def priorities(document: VariantsDocument, supported: Properties) -> Priorities:
             namespace is looked up in `supported`.
         supported: namespace -> feature -> values, features in order, best value first.
     """
-    placed: dict[str, Mapping[str, Mapping[str, tuple[int, int, int]]]] = {}
-    for n, namespace in enumerate(document.default_priorities.namespace):
+    placed: dict[str, Mapping[str, Mapping[str, int]]] = {}
+    position = count()
+    for namespace in document.default_priorities.namespace:
         provider = document.providers[namespace] if document.providers is not None else None
         features: Mapping[str, Sequence[str]]
         if provider is None:
@@ -48,8 +52,8 @@ def priorities(document: VariantsDocument, supported: Properties) -> Priorities:
         else:
             features = supported.get(namespace, {})
         placed[namespace] = {
-            feature: {value: (n, f, v) for v, value in enumerate(values)}
-            for f, (feature, values) in enumerate(features.items())
+            feature: {value: next(position) for value in dict.fromkeys(values)}
+            for feature, values in features.items()
         }
     return placed
 
@@ -60,7 +64,7 @@ def sort_key(properties: Properties, placed: Priorities) -> SortKey | None:
     A variant is compatible when each of its features has at least one supported value; the best of
     them gives the feature's position.
     """
-    key: list[tuple[float, ...]] = []
+    key: list[int] = []
     for namespace, features in properties.items():
         known = placed.get(namespace)
         if known is None:
@@ -72,9 +76,9 @@ def sort_key(properties: Properties, placed: Priorities) -> SortKey | None:
             found = [positions[value] for value in values if value in positions]
             if not found:
                 return None
-            key.append(min(found))
+            key.append(min(found) if len(found) > 1 else found[0])
     key.sort()
-    key.append(_END)
+    key.append(END)
     return tuple(key)
 
 
@@ -84,9 +88,9 @@ def rank_labels(document: VariantsDocument, supported: Properties) -> list[str]:
     The null variant, where there is one, comes last; equal keys are ordered by label.
     """
     placed = priorities(document, supported)
-    keyed = [
-        (key, label)
+    keys = {
+        label: key
         for label, properties in document.variants.items()
         if (key := sort_key(properties, placed)) is not None
-    ]
-    return [label for _, label in sorted(keyed)]
+    }
+    return sorted(sorted(keys), key=keys.__getitem__)
