@@ -42,7 +42,7 @@ _Value = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+$")]
 _Label = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_.]+$")]
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[!-~ ]+$")]
 _ObjectReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+( *: *[A-Za-z0-9_.]+)?$")]
-_Values = Annotated[list[_Value], Field(min_length=1)]
+_Values = Annotated[list[_Value], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 _Features = Annotated[dict[_Name, _Values], Field(min_length=1)]
 
 
@@ -60,14 +60,29 @@ def _require_unique(items: list[str], what: str) -> None:
 
 
 class Provider(_Strict):
-    """How to learn which values of a namespace a machine supports; exactly one shape is present."""
+    """How to learn which values of a namespace a machine supports; exactly one shape is present.
+
+    Attributes:
+        requires: plugin shape: the requirements that bring the plugin.
+        plugin_api: plugin shape: where the plugin is, `module:attribute`; without it, the first
+            requirement's name with `-` turned into `_`.
+        static_properties: static shape: feature -> values that count as supported everywhere, best first.
+        feature_order: static shape: its features, most important first; needed for more than one.
+        builtin: builtin shape: the name of logic that an installer has itself.
+        optional: whether an installer asks the provider only on the user's request.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [shape]} for shape in ("requires", "static-properties", "builtin")]
+        }
+    )
 
     requires: Annotated[list[_Requirement], Field(min_length=1)] | None = None
     plugin_api: _ObjectReference | None = Field(default=None, alias="plugin-api")
     static_properties: _Features | None = Field(default=None, alias="static-properties")
     feature_order: list[_Name] | None = Field(default=None, alias="feature-order")
     builtin: str | None = None
-    build_requires: list[str] | None = Field(default=None, alias="build-requires")
     optional: bool = False
 
     @property
@@ -77,10 +92,15 @@ class Provider(_Strict):
             return "static"
         return "plugin" if self.requires is not None else "builtin"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _published(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "build-requires" in data:
+            raise ValueError("build-requires is for pyproject.toml only; publish static-properties")
+        return data
+
     @model_validator(mode="after")
     def _one_shape(self) -> Provider:
-        if self.build_requires is not None:
-            raise ValueError("build-requires is for pyproject.toml only; publish static-properties")
         shapes = [self.requires, self.static_properties, self.builtin]
         if sum(shape is not None for shape in shapes) != 1:
             raise ValueError("needs exactly one of requires, static-properties and builtin")
@@ -101,9 +121,13 @@ class Provider(_Strict):
 
 
 class DefaultPriorities(_Strict):
-    """The publisher's order of namespaces, most important first."""
+    """The publisher's order.
 
-    namespace: Annotated[list[_Name], Field(min_length=1)]
+    Attributes:
+        namespace: every namespace that a variant uses, most important first.
+    """
+
+    namespace: Annotated[list[_Name], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 
     @model_validator(mode="after")
     def _unique(self) -> DefaultPriorities:
@@ -112,12 +136,23 @@ class DefaultPriorities(_Strict):
 
 
 class VariantsDocument(_Strict):
-    """Labels and their properties, with the order of namespaces and the providers to ask."""
+    """Labels and their properties, with the order of namespaces and the providers to ask.
+
+    Attributes:
+        schema_url: which schema the document follows.
+        default_priorities: the order of namespaces.
+        providers: namespace -> how to learn what a machine supports; the same namespaces as in
+            `default-priorities`. Absent in documents of plain PEP 825.
+        variants: label -> namespace -> feature -> values, one of which a machine must support. `null`
+            is the variant without properties.
+    """
 
     schema_url: str = Field(alias="$schema")
     default_priorities: DefaultPriorities = Field(alias="default-priorities")
     providers: dict[_Name, Provider] | None = None
-    variants: dict[_Label, dict[_Name, _Features]]
+    variants: dict[_Label, dict[_Name, _Features]] = Field(
+        json_schema_extra={"properties": {NULL_LABEL: {"maxProperties": 0}}}
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> VariantsDocument:

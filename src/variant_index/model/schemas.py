@@ -1,0 +1,103 @@
+"""The JSON schemas of every document we write: `python -m variant_index.model.schemas OUTDIR`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from variant_index.model.build_report import BuildReport
+from variant_index.model.document import VariantsDocument
+from variant_index.model.machine import MachineProfile
+
+__all__ = ["MODELS", "schema_text"]
+
+MODELS: dict[str, tuple[str, type[BaseModel]]] = {
+    "variants-document": ("A release's *-variants.json and a wheel's variant.json", VariantsDocument),
+    "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
+    "build-report": ("What `variant-index build --json` prints", BuildReport),
+}
+"""Schema name -> title and model; `NAME.schema.json` is the file."""
+
+# These are read as well as written, so their schemas say what we accept; a key is left out, never null.
+_INPUTS: tuple[type[BaseModel], ...] = (VariantsDocument, MachineProfile)
+
+_ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
+
+
+class _Generator(GenerateJsonSchema):
+    """Takes the descriptions of fields from the `Attributes:` section of the class."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False  # a title made from the key would only repeat it
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        result = super().dict_schema(schema)
+        if "patternProperties" in result:
+            result["additionalProperties"] = False
+        return result
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        result = super().model_schema(schema)
+        summary, _, attributes = inspect.cleandoc(schema["cls"].__doc__ or "").partition("\n\nAttributes:\n")
+        result["description"] = " ".join(summary.split())
+        fields = schema["cls"].model_fields
+        for name, text in _ATTRIBUTE.findall(attributes):
+            described = result["properties"][fields[name].alias or name]
+            described["description"] = " ".join(text.split())
+        return result
+
+
+class _InputGenerator(_Generator):
+    """Leaves out the null of optional fields: it stands for a missing key in Python only."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        result = super().default_schema(schema)
+        if result.get("default", ...) is None:
+            del result["default"]
+        return result
+
+
+def schema_text(name: str) -> str:
+    """Return the text of the schema with this name; equal models give equal text.
+
+    Raises:
+        KeyError: `MODELS` has no such name.
+    """
+    title, model = MODELS[name]
+    mode: Literal["validation", "serialization"] = "validation" if model in _INPUTS else "serialization"
+    generator = _InputGenerator if model in _INPUTS else _Generator
+    schema: dict[str, Any] = {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "$id": f"{name}.schema.json",
+        **model.model_json_schema(mode=mode, schema_generator=generator),
+        "title": title,
+    }
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write every schema into the folder given as the only argument; return the exit status."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m variant_index.model.schemas OUTDIR\n")
+        return 2
+    folder = Path(arguments[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in MODELS:
+        (folder / f"{name}.schema.json").write_text(schema_text(name), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
