@@ -1,0 +1,1 @@
+"""The variant-aware index on loopback that stands between an installer and its sources."""

@@ -1,0 +1,142 @@
+"""Builds the page of one project for a client: fetched, chosen from, presented, rendered."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from variant_index.errors import VariantIndexError
+from variant_index.model.machine import MachineProfile
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import TargetTags
+from variant_index.shim.file_table import FileTable
+from variant_index.shim.journal import Journal
+from variant_index.shim.present import Listed, Presented, present
+from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
+from variant_index.upstream.page import RawPage
+from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
+from variant_index.upstream.releases import group_releases
+from variant_index.upstream.sidecar import SidecarReader
+
+__all__ = ["Catalog", "Page"]
+
+_SIDECAR_MARK: Final = b"-variants.json"
+# Both find any link that is not surely absolute; a false alarm only means that the page is parsed.
+_RELATIVE_IN_JSON: Final = re.compile(rb'"url"\s*:\s*"(?!https?://)')
+_RELATIVE_IN_HTML: Final = re.compile(rb"""href\s*=\s*(?!"https?://|'https?://)""", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to send."""
+
+    content_type: str
+    body: bytes
+
+
+class Catalog:
+    """The projects of all sources as this machine sees them; safe to share between threads."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        sidecars: SidecarReader,
+        machine: Callable[[], MachineProfile],
+        tags: Callable[[], TargetTags],
+        journal: Journal,
+    ) -> None:
+        """Prepare; nothing is fetched or detected yet.
+
+        Args:
+            upstream: the user's sources.
+            sidecars: reads variants documents.
+            machine: detects the machine; called once, when the first page with variants is asked for.
+            tags: asks the target interpreter for its tags; called like `machine`.
+            journal: takes the warnings.
+        """
+        self._upstream = upstream
+        self._sidecars = sidecars
+        self._detect = machine
+        self._ask_tags = tags
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
+
+    def page(self, name: str, form: str, accept: str | None, files: FileTable, files_url: str) -> Page | None:
+        """Return a project's page, None when no source has the project.
+
+        Args:
+            name: the project's normal name.
+            form: the content type that `negotiate` chose for the client.
+            accept: the client's `Accept` header.
+            files: takes the files that are linked through the shim.
+            files_url: the table's address, ending in `/`.
+
+        Raises:
+            UpstreamError: a source failed.
+            VariantIndexError: the machine or the target interpreter could not be asked.
+        """
+        fetched = self._upstream.project(name, PREFER_JSON if form == JSON_TYPE else PREFER_HTML)
+        if fetched is None:
+            return None
+        self._journal.warn(fetched.problems)
+        if fetched.raw is not None and not fetched.found and _is_plain(fetched.raw, form, accept):
+            return Page(fetched.raw.content_type, fetched.raw.body)
+        presented = self._present(fetched)
+        listed = tuple(_linked(one, files, files_url) for one in presented.files)
+        page = ProjectPage(name, listed)
+        if form == JSON_TYPE:
+            return Page(form, render_json(page))
+        return Page(f"{form}; charset=utf-8", render_html(page))
+
+    def _present(self, fetched: FetchedProject) -> Presented:
+        page = fetched.page
+        releases = group_releases(page)
+        if not releases.with_variants:
+            return present(page, releases, {}, {}, TargetTags(()))
+        self._journal.warn(page.problems)
+        documents = self._sidecars.read(releases.with_variants)
+        supported, tags = self._ask_target()
+        presented = present(page, releases, documents.by_version, supported, tags)
+        self._journal.warn((*documents.problems, *presented.warnings))
+        return presented
+
+    def _ask_target(self) -> tuple[Properties, TargetTags]:
+        """Detect once; a failure stays a failure, so that it does not cost its time again for each page."""
+        with self._lock:
+            if self._target is None:
+                try:
+                    self._target = self._detect().supported(), self._ask_tags()
+                except VariantIndexError as error:
+                    self._target = error
+            if isinstance(self._target, VariantIndexError):
+                raise self._target
+            return self._target
+
+
+def _is_plain(raw: RawPage, form: str, accept: str | None) -> bool:
+    """Tell whether upstream's bytes can go to the client as they are."""
+    kind = raw.content_type.partition(";")[0].strip().lower()
+    if _SIDECAR_MARK in raw.body or urlsplit(raw.url).scheme == "file":
+        return False
+    if kind == JSON_TYPE:
+        return form == JSON_TYPE and _RELATIVE_IN_JSON.search(raw.body) is None
+    if kind == HTML_TYPE:
+        return _accepts_html(form, accept) and _RELATIVE_IN_HTML.search(raw.body) is None
+    return False
+
+
+def _accepts_html(form: str, accept: str | None) -> bool:
+    named = {item.partition(";")[0].strip().lower() for item in (accept or "*/*").split(",")}
+    return form == HTML_TYPE or not named.isdisjoint((HTML_TYPE, "text/*", "*/*"))
+
+
+def _linked(listed: Listed, files: FileTable, files_url: str) -> ProjectFile:
+    if listed.chosen is None and urlsplit(listed.file.url).scheme != "file":
+        return listed.file
+    return replace(listed.file, url=files_url + files.add(listed))

@@ -1,0 +1,221 @@
+"""Answers the requests of one connection to the shim."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import stat
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from variant_index.errors import VariantIndexError, printable
+from variant_index.model.filename import canonical_name
+from variant_index.shim.catalog import Catalog
+from variant_index.shim.file_table import FileTable, Target
+from variant_index.shim.journal import Journal
+from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
+from variant_index.upstream.local import local_path
+
+__all__ = ["ShimHandler", "Site"]
+
+_MAX_REQUEST_LINE: Final = 4096
+_IDLE_SECONDS: Final = 30
+_METADATA: Final = ".metadata"
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-]{0,200}[A-Za-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the connections of one server share.
+
+    Attributes:
+        authority: `host:port`, the only `Host` that is answered.
+        token: the first part of every path that is answered.
+        catalog: makes project pages.
+        files: the files linked through the shim.
+        journal: takes what happens.
+    """
+
+    authority: str
+    token: str
+    catalog: Catalog
+    files: FileTable
+    journal: Journal
+
+    @property
+    def url(self) -> str:
+        """The address below which everything is."""
+        return f"http://{self.authority}/{self.token}/"
+
+
+class ShimHandler(BaseHTTPRequestHandler):
+    """One connection. Unknown methods are answered 501, everything outside the token 404."""
+
+    protocol_version = "HTTP/1.1"
+    # One write for an answer, sent at once: see the server module.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    timeout = _IDLE_SECONDS
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
+        if self._refused():
+            return
+        path = self.path.partition("?")[0]
+        _, token, *parts = path.split("/") if path.startswith("/") else ("", "")
+        if not hmac.compare_digest(token.encode(), self._site.token.encode()):
+            self._send_text(HTTPStatus.NOT_FOUND, "not found")
+            return
+        match parts:
+            case ["simple", ""]:
+                self._send_root()
+            case ["simple", asked, *end] if end in ([""], []) and (name := _project_name(asked)):
+                if [asked, ""] == [name, *end]:
+                    self._send_project(name)
+                else:
+                    self._redirect(f"{self._site.url}simple/{name}/")
+            case ["f", identity, filename]:
+                self._send_file(identity, unquote(filename))
+            case _:
+                self._send_text(HTTPStatus.NOT_FOUND, "not found")
+
+    def do_HEAD(self) -> None:
+        """Answer a HEAD: what GET would say, without the body."""
+        self.do_GET()
+
+    def version_string(self) -> str:
+        """Name the server, without the Python version that the base class adds."""
+        return "variant-index"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it
+        """Log nothing: addresses hold the token."""
+
+    @property
+    def _site(self) -> Site:
+        site = self.server.site  # type: ignore[attr-defined]  # set by ShimServer before it listens
+        assert isinstance(site, Site)
+        return site
+
+    def _refused(self) -> bool:
+        """Answer and hang up on requests that no installer sends."""
+        reason = None
+        if len(self.requestline) > _MAX_REQUEST_LINE:
+            reason = HTTPStatus.REQUEST_URI_TOO_LONG
+        elif self.headers.get_all("Host") != [self._site.authority]:
+            # Another Host is a web page that found the port (DNS rebinding), or a proxy.
+            reason = HTTPStatus.MISDIRECTED_REQUEST
+        elif self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
+            reason = HTTPStatus.BAD_REQUEST
+        if reason is not None:
+            self.close_connection = True
+            self._send_text(reason, reason.phrase)
+        return reason is not None
+
+    def _send_root(self) -> None:
+        form = negotiate(self.headers.get("Accept"))
+        body = render_root_json(()) if form == JSON_TYPE else render_root_html(())
+        self._send(HTTPStatus.OK, body, form or "text/html")
+
+    def _send_project(self, name: str) -> None:
+        accept = self.headers.get("Accept")
+        form = negotiate(accept)
+        if form is None:
+            self._send_text(HTTPStatus.NOT_ACCEPTABLE, "pages are PEP 691 JSON or PEP 503 HTML")
+            return
+        site = self._site
+        try:
+            page = site.catalog.page(name, form, accept, site.files, f"{site.url}f/")
+        except VariantIndexError as error:
+            site.journal.fail(str(error))
+            # Of the errors the one that pip, uv and the others show, and pip does not retry for seconds.
+            self._send_text(HTTPStatus.GATEWAY_TIMEOUT, str(error))
+            return
+        if page is None:
+            self._send_text(HTTPStatus.NOT_FOUND, f"no source has project {name}")
+            return
+        self._send(HTTPStatus.OK, page.body, page.content_type)
+
+    def _send_file(self, identity: str, filename: str) -> None:
+        target = self._site.files.find(identity)
+        is_metadata = target is not None and filename == target.filename + _METADATA
+        if target is None or not (is_metadata or filename == target.filename):
+            self._send_text(HTTPStatus.NOT_FOUND, "not found")
+            return
+        if self.command == "GET" and target.chosen is not None:
+            if is_metadata:
+                self._site.journal.note_metadata(target.chosen)
+            else:
+                self._site.journal.note_download(target.chosen)
+        url = target.url + (_METADATA if is_metadata else "")
+        path = local_path(url)
+        if path is None:
+            self._redirect(url)
+        else:
+            self._stream(path, target)
+
+    def _stream(self, path: Path, target: Target) -> None:
+        """Send a file of this machine: a local index or a find-links folder."""
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise FileNotFoundError(path)
+                self._send_head(HTTPStatus.OK, "application/octet-stream", status.st_size)
+                if self.command != "HEAD":
+                    self.wfile.flush()
+                    self.connection.sendfile(file, count=status.st_size or None)
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            self._site.journal.fail(f"{printable(str(path))}: listed by its index but not readable")
+            self._send_text(HTTPStatus.NOT_FOUND, f"{printable(target.filename)} is gone")
+
+    def _redirect(self, url: str) -> None:
+        self._send(HTTPStatus.FOUND, b"", "text/plain", location=url)
+
+    def _send_text(self, status: HTTPStatus, text: str) -> None:
+        # pip shows the reason of the status line, uv and browsers the body.
+        reason = printable(text).encode("ascii", "replace").decode()
+        self._send(status, f"{text}\n".encode(), "text/plain; charset=utf-8", reason=reason)
+
+    def _send(
+        self,
+        status: HTTPStatus,
+        body: bytes,
+        content_type: str,
+        *,
+        reason: str | None = None,
+        location: str | None = None,
+    ) -> None:
+        self._send_head(status, content_type, len(body), reason=reason, location=location)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _send_head(
+        self,
+        status: HTTPStatus,
+        content_type: str,
+        length: int,
+        *,
+        reason: str | None = None,
+        location: str | None = None,
+    ) -> None:
+        self.send_response(status, reason)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(length))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if location is not None:
+            self.send_header("Location", location)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+
+def _project_name(asked: str) -> str | None:
+    """Return the normal form of a name in a path, None when it is not a project's name."""
+    name = unquote(asked)
+    return canonical_name(name) if _NAME.fullmatch(name) else None

@@ -1,0 +1,78 @@
+"""What happened in a run of the shim: choices that clients fetched, warnings, upstream failures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from variant_index.shim.present import Chosen
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """A record that all connections write to; safe to share between threads."""
+
+    def __init__(self, report: Callable[[str], None] | None = None) -> None:
+        """Start empty.
+
+        Args:
+            report: called once with each new line (a choice whose file is fetched, a warning, a
+                failure), for example to print it; it must be safe to call from any thread.
+        """
+        self._report = report
+        self._lock = threading.Lock()
+        self._downloaded: dict[str, Chosen] = {}
+        self._considered: dict[str, Chosen] = {}
+        self._warnings: dict[str, None] = {}
+        self._failures: dict[str, None] = {}
+
+    def note_download(self, chosen: Chosen) -> None:
+        """Record that a client fetched a chosen wheel."""
+        with self._lock:
+            new = self._downloaded.get(chosen.name) != chosen
+            self._downloaded[chosen.name] = chosen
+        if new and self._report is not None:
+            self._report(f"chosen: {chosen}")
+
+    def note_metadata(self, chosen: Chosen) -> None:
+        """Record that a client fetched the metadata of a chosen wheel, and perhaps no more."""
+        with self._lock:
+            self._considered[chosen.name] = chosen
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Record warnings; each is kept once."""
+        self._note(self._warnings, lines, "warning")
+
+    def fail(self, line: str) -> None:
+        """Record that a source or this machine could not be read."""
+        self._note(self._failures, [line], "error")
+
+    def chosen(self) -> list[Chosen]:
+        """Return the choices, by project: what was downloaded, else what had its metadata read.
+
+        An installer that backtracks reads several versions; the last one read is the one it settled on.
+        """
+        with self._lock:
+            latest = {**self._considered, **self._downloaded}
+        return [latest[name] for name in sorted(latest)]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings so far, one printable line each."""
+        with self._lock:
+            return tuple(self._warnings)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The failures so far, one printable line each; a run that has any must not count as a success."""
+        with self._lock:
+            return tuple(self._failures)
+
+    def _note(self, record: dict[str, None], lines: Iterable[str], kind: str) -> None:
+        with self._lock:
+            new = [line for line in dict.fromkeys(lines) if line not in record]
+            record.update(dict.fromkeys(new))
+        if self._report is not None:
+            for line in new:
+                self._report(f"{kind}: {line}")

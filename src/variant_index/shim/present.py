@@ -1,0 +1,171 @@
+"""What a plain installer may see of a project page: of each release with variants the best build only.
+
+A pure function. It needs no variant-aware client because the chosen wheels appear under ordinary
+wheel names, with the label in the build tag: caches of clients then tell the builds apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from packaging.version import Version
+
+from variant_index.errors import printable
+from variant_index.model.filename import WheelFilename
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import Choice, TargetTags, choose
+from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.upstream.releases import Release, Releases
+from variant_index.upstream.sidecar import STRONG_HASHES
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
+
+__all__ = ["Chosen", "Listed", "Presented", "choose_release", "legal_filename", "present"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One variant choice.
+
+    Attributes:
+        name: the project's normal name.
+        version: the release's version.
+        label: the chosen label, `""` for the default wheel.
+        reason: why it was chosen, one line.
+        filename: the wheel's name upstream.
+    """
+
+    name: str
+    version: str
+    label: str
+    reason: str
+    filename: str
+
+    def __str__(self) -> str:
+        build = f"variant {self.label}" if self.label else "default wheel"
+        return f"{self.name} {self.version}: {build} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of the page to show.
+
+    Attributes:
+        file: the upstream entry under the name to show; its `url` is upstream's.
+        chosen: set when the file must be linked through the shim, because its name upstream is no
+            ordinary wheel name or because its download is to be reported.
+    """
+
+    file: ProjectFile
+    chosen: Chosen | None = None
+
+
+@dataclass(frozen=True)
+class Presented:
+    """The page to show.
+
+    Attributes:
+        name: the project's normal name.
+        files: in the upstream page's order.
+        warnings: what was hidden for another reason than the choice, one printable line each.
+    """
+
+    name: str
+    files: tuple[Listed, ...]
+    warnings: tuple[str, ...]
+
+
+def present(
+    page: ProjectPage,
+    releases: Releases,
+    documents: Mapping[Version, VariantsDocument],
+    supported: Properties,
+    tags: TargetTags,
+) -> Presented:
+    """Decide what to list.
+
+    Releases without labelled wheels stay as they are. Of one with variants the wheels of the chosen
+    label and build remain; when nothing fits, its default wheels do, and sdists always do.
+    Variants documents are never listed.
+
+    Args:
+        page: the upstream page.
+        releases: the same page, sorted by `group_releases`.
+        documents: the usable variants documents.
+        supported: what the machine supports, as `choose` takes it.
+        tags: the target interpreter's tags.
+    """
+    warnings = list(releases.problems)
+    kept: dict[str, Listed] = {}
+    for release in releases.with_variants:
+        choice, problems = choose_release(release, documents.get(release.version), supported, tags)
+        warnings += problems
+        kept.update(_kept_wheels(release, choice))
+    files = []
+    for file in page.files:
+        release_of_file = releases.of_file.get(file.filename)
+        if file.filename.endswith("-variants.json"):
+            continue
+        if release_of_file is None:
+            # A wheel that belongs to no release has a name no installer could use.
+            if not file.filename.endswith(".whl"):
+                files.append(Listed(file))
+        elif not file.filename.endswith(".whl") or not release_of_file.has_variants:
+            files.append(Listed(file))
+        elif (listed := kept.pop(file.filename, None)) is not None:
+            files.append(listed)
+    return Presented(page.name, tuple(files), tuple(warnings))
+
+
+def choose_release(
+    release: Release, document: VariantsDocument | None, supported: Properties, tags: TargetTags
+) -> tuple[Choice, tuple[str, ...]]:
+    """Judge the wheels of one release, and say what was left out before.
+
+    Variant wheels whose bytes could not be checked are left out. Yanked wheels are considered only when
+    none of the others fits (PEP 592).
+
+    Returns:
+        The verdict, and one printable line for each rule that left wheels out.
+    """
+    unchecked = {wheel for wheel, file in release.wheels.items() if wheel.label and not _checkable(file)}
+    problems: tuple[str, ...] = ()
+    if unchecked:
+        shown = printable(min(wheel.filename for wheel in unchecked))
+        more = f" and {len(unchecked) - 1} more" if len(unchecked) > 1 else ""
+        problems = (f"variants of {release} are ignored: {shown}{more} listed without a SHA-256 hash",)
+    wheels = [wheel for wheel in release.wheels if wheel not in unchecked] if unchecked else release.wheels
+    current = [wheel for wheel in wheels if not release.wheels[wheel].yanked]
+    choice = choose(current, document, supported, tags)
+    if choice.selected is None and len(current) < len(wheels):
+        choice = choose(wheels, document, supported, tags)
+    return choice, problems
+
+
+def legal_filename(wheel: WheelFilename) -> str:
+    """Return an ordinary wheel name that carries the label in its build tag: `-0_cu128-`, `-3_cu128-`."""
+    if not wheel.label:
+        return wheel.filename
+    return replace(wheel, build=f"{wheel.build or 0}_{wheel.label}", label="").filename
+
+
+def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
+    if choice.selected is None:
+        # No wheel fits: the client shall say so itself, with the names it knows.
+        return {wheel.filename: Listed(file) for wheel, file in release.wheels.items() if not wheel.label}
+    reasons = {candidate.wheel: candidate.reason for candidate in choice.candidates}
+    kept = {}
+    for wheel in choice.presented:
+        file = release.wheels[wheel]
+        chosen = Chosen(release.name, str(release.version), wheel.label, reasons[wheel], wheel.filename)
+        kept[wheel.filename] = Listed(replace(file, filename=legal_filename(wheel)), chosen)
+    return kept
+
+
+def _checkable(file: ProjectFile) -> bool:
+    """Tell whether the bytes can be checked, or come from this machine's own folders."""
+    return any(algorithm in file.hashes for algorithm in STRONG_HASHES) or urlsplit(file.url).scheme == "file"

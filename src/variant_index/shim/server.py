@@ -1,0 +1,123 @@
+"""The shim's HTTP server: loopback only, a random path, GET and HEAD, no wheel bytes from the network.
+
+Rules that real clients depend on: the last part of a link's path is an ordinary wheel name; redirects are
+302 and never stored; HEAD works everywhere; writes are buffered (else every page costs 40 ms).
+"""
+
+from __future__ import annotations
+
+import secrets
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Final
+
+from variant_index.errors import InputError, printable
+from variant_index.model.machine import MachineProfile
+from variant_index.selection.choice import TargetTags
+from variant_index.shim.catalog import Catalog
+from variant_index.shim.file_table import FileTable
+from variant_index.shim.handler import ShimHandler, Site
+from variant_index.shim.journal import Journal
+from variant_index.upstream.network import Network
+from variant_index.upstream.project import Upstream
+from variant_index.upstream.sidecar import SidecarReader
+from variant_index.upstream.source import Source
+
+__all__ = ["ShimServer", "ShimServerError"]
+
+_HOST: Final = "127.0.0.1"
+_MAX_CONNECTIONS: Final = 128
+
+
+class ShimServerError(InputError):
+    """The server cannot listen."""
+
+
+class ShimServer:
+    """A running shim; a context manager.
+
+    Attributes:
+        index_url: the address to give to an installer as its only index.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        network: Network,
+        machine: Callable[[], MachineProfile],
+        tags: Callable[[], TargetTags],
+        journal: Journal,
+        *,
+        port: int = 0,
+    ) -> None:
+        """Bind; the server answers once the context is entered.
+
+        Args:
+            sources: the user's indexes and find-links locations, in order.
+            network: reads them.
+            machine: detects the machine; called once and only when a page has variants.
+            tags: asks the target interpreter for its tags; called like `machine`.
+            journal: takes what happens.
+            port: 0 for any free one.
+
+        Raises:
+            ShimServerError: the port is taken.
+        """
+        try:
+            self._server = _Server(port)
+        except (OSError, OverflowError) as error:
+            raise ShimServerError(f"cannot listen on {_HOST} port {port}: {error}") from None
+        authority = f"{_HOST}:{self._server.server_address[1]}"
+        # 192 bits: other users of this machine can connect, but not guess the path.
+        token = secrets.token_urlsafe(24)
+        catalog = Catalog(Upstream(sources, network), SidecarReader(network), machine, tags, journal)
+        self._server.site = Site(authority, token, catalog, FileTable(token.encode()), journal)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.index_url = f"{self._server.site.url}simple/"
+
+    def __enter__(self) -> ShimServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """Hands each connection to a thread, up to a limit."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int) -> None:
+        super().__init__((_HOST, port), ShimHandler)
+        self.site: Site | None = None
+        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exception() if sys.version_info >= (3, 11) else sys.exc_info()[1]
+        # Clients hang up when they have what they need; anything else is a fault of ours, and said.
+        if self.site is not None and not isinstance(error, (ConnectionError, TimeoutError)):
+            what = f"{type(error).__name__}: {error}"
+            self.site.journal.fail(f"internal error in the shim, please report it: {printable(what)}")

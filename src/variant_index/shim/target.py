@@ -1,0 +1,93 @@
+"""Asks the interpreter that will install for its compatibility tags and version."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import packaging
+
+from variant_index.errors import InputError, printable
+from variant_index.selection.choice import TargetTags
+
+__all__ = ["TargetError", "TargetPython", "ask_target", "tags_of"]
+
+_TIMEOUT_SECONDS: Final = 30
+_MAX_TAGS: Final = 20_000
+
+# Runs on Python 3.8 and newer. The target's own pip decides which wheels it accepts, so its copy of
+# packaging is asked first. Environments made by uv have no pip; ours then does.
+_SCRIPT: Final = """\
+import json, platform, sys
+try:
+    from pip._vendor.packaging import tags
+except Exception:
+    try:
+        from packaging import tags
+        tags.sys_tags
+    except Exception:
+        for name in [name for name in sys.modules if name.partition('.')[0] == 'packaging']:
+            del sys.modules[name]
+        sys.path.insert(0, sys.argv[1])
+        from packaging import tags
+json.dump({'version': platform.python_version(), 'tags': [str(tag) for tag in tags.sys_tags()]}, sys.stdout)
+"""
+
+
+class TargetError(InputError):
+    """The target interpreter could not be asked."""
+
+
+@dataclass(frozen=True)
+class TargetPython:
+    """What selection needs to know of an interpreter.
+
+    Attributes:
+        version: its full version, for example `3.12.1`; `Requires-Python` is compared with it.
+        tags: its compatibility tags.
+    """
+
+    version: str
+    tags: TargetTags
+
+
+def ask_target(python: str | Path) -> TargetPython:
+    """Run an interpreter once and return its version and tags, best first.
+
+    Raises:
+        TargetError: it cannot be run, takes longer than 30 s, or answers something else.
+    """
+    shown = printable(str(python))
+    own_packaging = str(Path(packaging.__file__).parent.parent)
+    # -I keeps PYTHONPATH and the current folder out: a stray packaging.py there must not run.
+    command = [str(python), "-I", "-c", _SCRIPT, own_packaging]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=True
+        )
+        answer = json.loads(done.stdout)
+        version, tags = answer["version"], answer["tags"]
+    except OSError as error:
+        raise TargetError(f"{shown}: cannot be run as Python: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise TargetError(f"{shown}: did not tell its tags in {_TIMEOUT_SECONDS} s") from None
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise TargetError(f"{shown}: did not tell its tags: {printable(last or 'no message')}") from None
+    except (ValueError, KeyError, TypeError):
+        raise TargetError(f"{shown}: is not a Python interpreter that tells its tags") from None
+    return TargetPython(str(version), TargetTags([str(tag) for tag in tags[:_MAX_TAGS]]))
+
+
+def tags_of(python: str | Path) -> TargetTags:
+    """Return an interpreter's compatibility tags; raises as `ask_target` does."""
+    if os.path.realpath(python) == os.path.realpath(sys.executable):
+        from packaging.tags import sys_tags
+
+        return TargetTags([str(tag) for tag in sys_tags()])
+    return ask_target(python).tags

@@ -1,0 +1,1 @@
+"""Reading other indexes: sources, the network, project pages, variants documents."""

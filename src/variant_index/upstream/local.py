@@ -1,0 +1,66 @@
+"""Indexes and find-links locations that are folders or files of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from variant_index.errors import UpstreamError, printable
+from variant_index.simple_api.page import ProjectFile
+from variant_index.simple_api.parse import MAX_PAGE_BYTES
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
+from variant_index.upstream.page import RawPage
+
+__all__ = ["list_folder", "local_path", "read_local_page", "read_page_file"]
+
+_PAGES = (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
+
+
+def local_path(url: str) -> Path | None:
+    """Return the path that a `file` URL (or a plain path) names, None for any other URL."""
+    if "://" not in url:
+        return Path(url)
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def read_local_page(folder: Path) -> RawPage | None:
+    """Return the page in a project's folder of a local index; None when there is no such project.
+
+    Raises:
+        UpstreamError: the page is too large or cannot be read.
+    """
+    for filename, content_type in _PAGES:
+        if (page := read_page_file(folder / filename, content_type)) is not None:
+            return page
+    return None
+
+
+def read_page_file(path: Path, content_type: str) -> RawPage | None:
+    """Return the page that a file holds; None when there is no such file.
+
+    Raises:
+        UpstreamError: the file is too large or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            body = file.read(MAX_PAGE_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UpstreamError(f"{printable(str(path))}: {error.strerror}") from None
+    return RawPage(path.absolute().as_uri(), content_type, body)
+
+
+def list_folder(folder: Path) -> list[ProjectFile]:
+    """Return every file of a folder as an entry of a page, sorted by name.
+
+    Raises:
+        UpstreamError: the folder cannot be read.
+    """
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    except OSError as error:
+        raise UpstreamError(f"{printable(str(folder))}: {error.strerror}") from None
+    return [ProjectFile(name, (folder / name).absolute().as_uri()) for name in names]

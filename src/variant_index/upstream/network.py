@@ -1,0 +1,251 @@
+"""HTTP for reading indexes: one pool, one TLS context, and limits on time, size and redirects."""
+
+from __future__ import annotations
+
+import ssl
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, SSLError
+from urllib3.util import Retry, Timeout, make_headers
+
+from variant_index import __version__
+from variant_index.errors import UpstreamError, printable
+from variant_index.upstream.source import SourceError
+
+__all__ = ["Network", "Reply"]
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS: Final = 5
+_CHUNK: Final = 1 << 16
+# Short: every project of a run comes through here, and a dead index must not cost a minute each.
+_RETRY: Final = Retry(
+    total=2,
+    connect=2,
+    read=1,
+    redirect=False,
+    status=2,
+    status_forcelist=(502, 503, 504),
+    backoff_factor=0.2,
+    backoff_max=2,
+    respect_retry_after_header=False,
+    raise_on_status=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer.
+
+    Attributes:
+        url: the address that answered, after redirects.
+        status: the HTTP status, never a redirect and below 500.
+        headers: names in lower case.
+        body: the decoded bytes.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Network:
+    """Reads from http and https addresses; safe to share between threads."""
+
+    def __init__(
+        self,
+        cert: str | None = None,
+        proxy: str | None = None,
+        trusted_hosts: tuple[str, ...] = (),
+        timeout: float = 15.0,
+    ) -> None:
+        """Make the pools.
+
+        Args:
+            cert: a file or folder of trusted certificates; None for the system's (`SSL_CERT_FILE` and
+                `SSL_CERT_DIR` are honoured).
+            proxy: URL of a proxy for every request; None for those of the environment.
+            trusted_hosts: `host` or `host:port` whose certificate is not checked.
+            timeout: seconds to wait for a connection or for the next bytes; one whole answer may take
+                four times as long.
+
+        Raises:
+            SourceError: `cert` cannot be read or `proxy` is not a URL.
+        """
+        self._proxy = proxy
+        self._environment = urllib.request.getproxies() if proxy is None else {}
+        self._trusted_hosts = frozenset(trusted_hosts)
+        self._timeout = timeout
+        self._contexts = {False: _tls_context(cert)}
+        self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
+        self._pool(proxy, insecure=False)
+
+    def get(
+        self, url: str, *, limit: int, accept: str = "*/*", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Fetch one address.
+
+        Args:
+            url: an http or https URL.
+            limit: the most bytes the decoded body may have.
+            accept: the `Accept` header.
+            headers: more request headers, for example `If-None-Match`.
+
+        Raises:
+            UpstreamError: nothing answered, it answered 5xx, too late, too much or too many redirects;
+                one line that names the address.
+        """
+        deadline = time.monotonic() + 4 * self._timeout
+        wanted = {
+            "Accept": accept,
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": f"variant-index/{__version__}",
+            # What pip asks of proxies and caches: a page must not hide a new release.
+            "Cache-Control": "max-age=0",
+            **(headers or {}),
+        }
+        address = url
+        for _ in range(_MAX_REDIRECTS + 1):
+            reply = self._get_once(address, wanted, limit, deadline, url)
+            if reply.status not in _REDIRECTS:
+                return reply
+            target = _redirect_target(reply)
+            if urlsplit(address).scheme == "https" and urlsplit(target).scheme != "https":
+                raise UpstreamError(f"{printable(url)} redirects from https to {printable(target)}, refused")
+            address = target
+        raise UpstreamError(f"{printable(url)} redirects more than {_MAX_REDIRECTS} times")
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.clear()
+
+    def _get_once(
+        self, address: str, headers: Mapping[str, str], limit: int, deadline: float, asked: str
+    ) -> Reply:
+        shown = printable(address)
+        try:
+            response = self._pool_for(address).urlopen(
+                "GET",
+                address,
+                headers=headers,
+                preload_content=False,
+                redirect=False,
+                retries=_RETRY,
+                timeout=Timeout(connect=self._timeout, read=self._timeout),
+            )
+        except (HTTPError, LocationValueError, UnicodeError) as error:
+            raise UpstreamError(f"{shown}: {_cause(error)}") from None
+        try:
+            if response.status >= 500:
+                raise UpstreamError(f"{shown} answered {response.status} {printable(response.reason or '')}")
+            body = bytearray()
+            while chunk := response.read1(_CHUNK, decode_content=True):
+                body += chunk
+                if len(body) > limit:
+                    raise UpstreamError(f"{shown} sends more than {_megabytes(limit)}, refused")
+                if time.monotonic() > deadline:
+                    raise UpstreamError(f"{shown} took longer than {4 * self._timeout:g} s, given up")
+            response.release_conn()
+            found = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(address, response.status, found, bytes(body))
+        except (HTTPError, OSError) as error:
+            raise UpstreamError(f"{shown}: {_cause(error)}") from None
+        finally:
+            # A connection that was released above is unaffected; any other must not be used again.
+            response.close()
+
+    def _pool_for(self, address: str) -> urllib3.PoolManager:
+        parts = urlsplit(address)
+        host, netloc = parts.hostname or "", parts.netloc
+        insecure = not self._trusted_hosts.isdisjoint((host, netloc))
+        proxy = self._proxy
+        if proxy is None and not urllib.request.proxy_bypass(netloc):
+            proxy = self._environment.get(parts.scheme) or self._environment.get("all")
+        return self._pool(proxy, insecure=insecure)
+
+    def _pool(self, proxy: str | None, *, insecure: bool) -> urllib3.PoolManager:
+        pool = self._pools.get((proxy, insecure))
+        if pool is None:
+            context = self._contexts.get(insecure) or self._contexts.setdefault(
+                insecure, _unchecked_context()
+            )
+            pool = _make_pool(proxy, context)
+            pool = self._pools.setdefault((proxy, insecure), pool)
+        return pool
+
+
+def _make_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:
+    if proxy is None:
+        return urllib3.PoolManager(num_pools=32, maxsize=32, ssl_context=context)
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SourceError(f"proxy {printable(parts.hostname or '?')!r} is not an http or https URL")
+    headers = None
+    if parts.username is not None:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers = make_headers(proxy_basic_auth=user)
+    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return urllib3.ProxyManager(
+        address,
+        num_pools=32,
+        maxsize=32,
+        proxy_headers=headers,
+        ssl_context=context,
+        proxy_ssl_context=context,
+    )
+
+
+def _tls_context(cert: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if cert is not None:
+        # As pip does it: the given certificates instead of the system's.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if Path(cert).is_dir():
+                context.load_verify_locations(capath=cert)
+            else:
+                context.load_verify_locations(cafile=cert)
+        except (OSError, ssl.SSLError) as error:
+            raise SourceError(f"{printable(cert)}: not readable as certificates: {error.strerror}") from None
+    return context
+
+
+def _unchecked_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _redirect_target(reply: Reply) -> str:
+    location = reply.headers.get("location", "")
+    try:
+        target = urljoin(reply.url, location)
+        parts = urlsplit(target)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        usable, target = False, location
+    if not location or not usable:
+        raise UpstreamError(f"{printable(reply.url)} redirects to {printable(location)!r}, refused")
+    return target
+
+
+def _cause(error: Exception) -> str:
+    cause: BaseException = error
+    if isinstance(error, MaxRetryError) and error.reason is not None:
+        cause = error.reason
+    text = str(cause).rpartition("): ")[2] or type(cause).__name__
+    remedy = " (name your certificates with --cert or SSL_CERT_FILE)" if isinstance(cause, SSLError) else ""
+    return printable(text) + remedy
+
+
+def _megabytes(limit: int) -> str:
+    return f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit} bytes"

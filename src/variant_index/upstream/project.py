@@ -1,0 +1,111 @@
+"""One project over all sources: the first index that has it, plus find-links files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from urllib.parse import urlsplit
+
+from variant_index.errors import UpstreamError, printable
+from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.simple_api.parse import MAX_PAGE_BYTES, parse_page
+from variant_index.upstream.find_links import FindLinks
+from variant_index.upstream.local import local_path, read_local_page
+from variant_index.upstream.network import Network
+from variant_index.upstream.page import RawPage
+from variant_index.upstream.source import Source
+
+__all__ = ["PREFER_HTML", "PREFER_JSON", "FetchedProject", "Upstream"]
+
+PREFER_JSON: Final = (
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+)
+"""The `Accept` header that asks for JSON and takes HTML."""
+
+PREFER_HTML: Final = (
+    "application/vnd.pypi.simple.v1+html, text/html;q=0.9, application/vnd.pypi.simple.v1+json;q=0.1"
+)
+"""The `Accept` header that asks for HTML and takes JSON."""
+
+_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+# PyTorch's storage answers 403, not 404, for what is not there.
+_FORBIDDEN_MEANS_MISSING: Final = re.compile(r"download[a-z0-9\-]*\.pytorch\.org", re.ASCII)
+
+
+@dataclass(frozen=True)
+class FetchedProject:
+    """What the sources say of one project.
+
+    Attributes:
+        name: the project's normal name.
+        index: the index that has it; None when only find-links locations do.
+        raw: that index's page as sent; None when `index` is.
+        found: files of find-links locations, which pip prefers over equal ones of the index.
+        problems: what of the find-links locations was ignored and why, one printable line each.
+    """
+
+    name: str
+    index: Source | None
+    raw: RawPage | None
+    found: tuple[ProjectFile, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def page(self) -> ProjectPage:
+        """All files as one page, find-links files first.
+
+        Raises:
+            PageError: the index sent something that is not a page.
+        """
+        listed = ProjectPage(self.name, ())
+        if self.raw is not None:
+            listed = parse_page(self.raw.body, self.raw.content_type, self.raw.url, self.name)
+        known = {file.filename for file in self.found}
+        files = [file for file in listed.files if file.filename not in known] if known else listed.files
+        return ProjectPage(self.name, (*self.found, *files), listed.problems)
+
+
+class Upstream:
+    """The user's sources in their order; safe to share between threads."""
+
+    def __init__(self, sources: Sequence[Source], network: Network) -> None:
+        self._indexes = tuple(source for source in sources if source.kind == "index")
+        self._network = network
+        self._find_links = FindLinks([source for source in sources if source.kind == "find-links"], network)
+
+    def project(self, name: str, accept: str = PREFER_JSON) -> FetchedProject | None:
+        """Ask the indexes in order; the first that has the project answers for it alone.
+
+        Pages of several indexes are never merged, and an index that fails is an error and not a
+        reason to go on: otherwise whoever can stop a private index could put his own package in its place.
+
+        Args:
+            name: the project's normal name (PEP 503).
+            accept: `PREFER_JSON` or `PREFER_HTML`.
+
+        Raises:
+            UpstreamError: a source that was asked failed; it is named.
+        """
+        if not _NAME.fullmatch(name):
+            return None
+        found, problems = self._find_links.files(name)
+        for source in self._indexes:
+            raw = self._ask(source, name, accept)
+            if raw is not None:
+                return FetchedProject(name, source, raw, found, problems)
+        return FetchedProject(name, None, None, found, problems) if found else None
+
+    def _ask(self, source: Source, name: str, accept: str) -> RawPage | None:
+        url = source.project_url(name)
+        if (folder := local_path(url)) is not None:
+            return read_local_page(folder)
+        reply = self._network.get(url, limit=MAX_PAGE_BYTES, accept=accept)
+        if reply.status == 200:
+            return RawPage(reply.url, reply.headers.get("content-type", ""), reply.body)
+        host = urlsplit(url).hostname or ""
+        if reply.status in (404, 410) or (reply.status == 403 and _FORBIDDEN_MEANS_MISSING.fullmatch(host)):
+            return None
+        raise UpstreamError(f"index {printable(source.url)} answered {reply.status} for project {name}")
