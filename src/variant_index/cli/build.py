@@ -1,0 +1,114 @@
+"""`variant-index build`: write a static index of wheels and variants."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from variant_index.errors import InputError
+from variant_index.model.build_report import BuildReport
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  variant-index build wheels --out site
+  variant-index build wheels --out site --default-from null
+  variant-index build torch-2.9.0-*.whl --out site --json
+"""
+
+
+@click.command(name="build", epilog=_EPILOG, no_args_is_help=True)
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(exists=True, path_type=Path)
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="OUT",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The index's folder; made when missing.",
+)
+@click.option(
+    "--default-from",
+    metavar="LABEL",
+    help="Where a release lacks a plain wheel that installers without variant support can take, "
+    "make it from the variant LABEL.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(paths: tuple[Path, ...], out: Path, default_from: str | None, as_json: bool) -> int:
+    """Write a static index that lists exactly the given wheels.
+
+    DIR is searched to any depth for wheels and source distributions (.tar.gz). OUT gets a `simple`
+    folder that any static host can serve: pages in HTML and JSON, the files, their metadata, and for
+    each release with variants its `NAME-VERSION-variants.json`.
+
+    A release with anything wrong in it is refused as a whole: the reason goes to stderr, what OUT
+    lists of it stays as it is, the other releases are published, and the exit status is 2.
+    """
+    from variant_index.publish.build import build_index
+
+    bars = _Bars() if sys.stderr.isatty() else None
+    try:
+        report = build_index(paths, out, now=_now(), default_from=default_from, progress=bars)
+    finally:
+        if bars is not None:
+            bars.close()
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        _print(report)
+    for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):
+        _complain("warning", "yellow", warning)
+    for refusal in report.refused:
+        _complain("refused", "red", refusal.reason)
+    return 2 if report.refused else 0
+
+
+def _now() -> str:
+    """Return the upload time of new files; `SOURCE_DATE_EPOCH` fixes it for repeatable builds."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        moment = datetime.fromtimestamp(int(epoch), timezone.utc) if epoch else datetime.now(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise InputError(f"SOURCE_DATE_EPOCH={epoch!r} is not a time in seconds since 1970") from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _print(report: BuildReport) -> None:
+    for release in report.releases:
+        wheels = sum(path.endswith(".whl") for path in release.files)
+        variants = f", {release.sidecar}" if release.sidecar else ""
+        state = f"{len(release.changed)} files written" if release.changed else "up to date"
+        click.echo(f"{release.name} {release.version}: {wheels} wheels{variants} ({state})")
+
+
+def _complain(kind: str, colour: str, message: str) -> None:
+    styled = kind if os.environ.get("NO_COLOR") else click.style(kind, fg=colour)
+    click.echo(f"{styled}: {message}", err=True)
+
+
+class _Bars:
+    """A progress bar on stderr for each kind of work."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._bar: click._termui_impl.ProgressBar[int] | None = None
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what != self._what:
+            self.close()
+            self._what = what
+            self._bar = click.progressbar(length=total, label=what, file=sys.stderr)
+            self._bar.__enter__()
+        if self._bar is not None:
+            self._bar.update(done - self._bar.pos)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

@@ -1,0 +1,64 @@
+"""What `variant-index build --json` prints."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["BuildReport", "RefusalReport", "ReleaseReport"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReleaseReport(_Strict):
+    """One release that is published.
+
+    Attributes:
+        name: the project's normal name.
+        version: the normalised version.
+        files: its wheels, metadata, source distributions and sidecar; paths relative to the index.
+        changed: those of `files` that this run wrote; empty when the index had them already.
+        sidecar: file name of its variants document, null when it has no variants.
+        default_wheel: file name of the wheel that installers without variant support can take, null
+            when there is none; the first by name when there are several.
+        warnings: what will not work as its publisher may expect, one line each.
+    """
+
+    name: str
+    version: str
+    files: list[str]
+    changed: list[str]
+    sidecar: str | None
+    default_wheel: str | None
+    warnings: list[str]
+
+
+class RefusalReport(_Strict):
+    """One reason why something is not published.
+
+    Attributes:
+        name: the project's normal name, null when the file's name does not say.
+        version: the normalised version; the whole release is refused.
+        reason: the file, the rule it breaks and what to do, one line.
+    """
+
+    name: str | None
+    version: str | None
+    reason: str
+
+
+class BuildReport(_Strict):
+    """The outcome of one build.
+
+    Attributes:
+        out: the index's folder.
+        releases: what is published, by name and version.
+        refused: what is not, and why.
+        warnings: about the index as a whole, one line each.
+    """
+
+    out: str
+    releases: list[ReleaseReport]
+    refused: list[RefusalReport]
+    warnings: list[str]

@@ -1,0 +1,84 @@
+"""Groups what was scanned into releases, and refuses each release that has anything wrong with it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from variant_index.errors import VariantIndexError, printable
+from variant_index.model.document import (
+    MAX_DOCUMENT_BYTES,
+    DocumentError,
+    VariantsDocument,
+    parse_document,
+    write_document,
+)
+from variant_index.publish.combine import CombineError, combine, difference
+from variant_index.publish.release import (
+    FoundSidecar,
+    FoundSource,
+    FoundWheel,
+    Refusal,
+    Release,
+    ReleaseKey,
+    Scan,
+    release_of,
+)
+
+__all__ = ["group_releases"]
+
+_File = TypeVar("_File", FoundWheel, FoundSource, FoundSidecar)
+
+
+def group_releases(found: Scan) -> tuple[list[Release], list[Refusal]]:
+    """Return the releases that may be published, by name and version, and every refusal.
+
+    A release is refused as a whole when one of its files was, when its wheels disagree, when its
+    combined document is too large, or when a sidecar brought along differs from that document.
+    """
+    refusals = list(found.refusals)
+    wheels = _by_release((wheel.name, wheel) for wheel in found.wheels)
+    sources = _by_release((source.name, source) for source in found.sources)
+    sidecars = _by_release((sidecar.path.name, sidecar) for sidecar in found.sidecars)
+    bad = {refusal.release for refusal in refusals}
+    releases = []
+    for key in sorted({*wheels, *sources, *sidecars}):
+        try:
+            release = _release(key, wheels.get(key, []), sources.get(key, []))
+            for sidecar in sidecars.get(key, []):
+                _check_sidecar(release, sidecar)
+        except VariantIndexError as error:
+            refusals.append(Refusal(key, str(error)))
+            continue
+        if key not in bad:
+            releases.append(release)
+    return releases, refusals
+
+
+def _by_release(items: Iterable[tuple[str, _File]]) -> Mapping[ReleaseKey, list[_File]]:
+    grouped: dict[ReleaseKey, list[_File]] = {}
+    for name, item in sorted(items, key=lambda pair: pair[0]):
+        key = release_of(name)
+        assert key is not None  # the scan refused the others
+        grouped.setdefault(key, []).append(item)
+    return grouped
+
+
+def _release(key: ReleaseKey, wheels: list[FoundWheel], sources: list[FoundSource]) -> Release:
+    documents = [(wheel.name, wheel.document) for wheel in wheels if wheel.document is not None]
+    document = combine(documents) if documents else None
+    if document is not None and len(write_document(document)) > MAX_DOCUMENT_BYTES:
+        raise CombineError(
+            f"{' '.join(key)}: its variants document is larger than {MAX_DOCUMENT_BYTES >> 20} MB, which "
+            "installers refuse; give it fewer labels"
+        )
+    return Release(key, tuple(wheels), tuple(sources), document)
+
+
+def _check_sidecar(release: Release, sidecar: FoundSidecar) -> None:
+    document: VariantsDocument = parse_document(sidecar.data, str(sidecar.path), strict=True)
+    if (what := difference(release.document, document)) is not None:
+        raise DocumentError(
+            f"{printable(str(sidecar.path))}: {what}; remove the file, the index makes "
+            "its own from the wheels"
+        )
