@@ -1,0 +1,55 @@
+"""A dry run of a large package set: `variant-pip` against pip alone, with pip's own configuration."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.figure import Figure, interleaved
+from benchmarks.start_up import script
+
+__all__ = ["measure"]
+
+_NAME = "variant-pip install, dry run of 60+ packages"
+_TARGET = 1.15
+_PROJECTS = ["jupyterlab", "pandas", "scikit-learn", "matplotlib", "sphinx", "fastapi", "httpx", "sqlalchemy"]
+_ARGUMENTS = ["install", "--dry-run", "--ignore-installed", "--quiet", "--only-binary", ":all:", *_PROJECTS]
+_RUNS = 5
+_TIMEOUT_S = 300
+
+
+def measure() -> Iterator[Figure]:
+    """Yield the figure; skipped with the reason when no registry answers."""
+    alone = [sys.executable, "-m", "pip", *_ARGUMENTS]
+    ours = [str(script("variant-pip")), *_ARGUMENTS]
+    problem = _problem(alone)
+    if problem is None:
+        problem = _problem(ours)
+    if problem is not None:
+        yield Figure(_NAME, _TARGET, faster=False, skipped=problem)
+        return
+    a, b = interleaved(lambda: _run(ours), lambda: _run(alone), runs=_RUNS)
+    yield Figure(_NAME, _TARGET, faster=False, ours=a, peer=b)
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+
+
+def _problem(command: Sequence[str]) -> str | None:
+    """Try a command once, which also fills pip's cache, and return why it cannot be measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        try:
+            answer = _run([*command, "--report", str(report)])
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{Path(command[0]).name}: {error}"
+        if answer.returncode != 0:
+            lines = answer.stderr.strip().splitlines()
+            return (lines or [f"exit status {answer.returncode}"])[-1]
+        found = len(json.loads(report.read_bytes())["install"])
+    return None if found >= 60 else f"only {found} packages were resolved"
