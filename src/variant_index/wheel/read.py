@@ -1,0 +1,257 @@
+"""Read a wheel: its name, metadata and variant, with every rule that can be checked without hashing it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from variant_index.errors import printable
+from variant_index.model.document import (
+    MAX_DOCUMENT_BYTES,
+    DocumentError,
+    VariantsDocument,
+    parse_document,
+)
+from variant_index.model.filename import FilenameError, WheelFilename, canonical_name
+from variant_index.model.properties import NULL_LABEL
+from variant_index.wheel.archive import Archive, WheelError
+from variant_index.wheel.headers import HeaderError, parse_headers
+from variant_index.wheel.record import RecordError, RecordRow, check_rows, parse_record
+
+__all__ = [
+    "VARIANT_JSON",
+    "WheelContents",
+    "WheelError",
+    "dist_info_folder",
+    "read_contents",
+    "read_record",
+    "read_wheel",
+]
+
+VARIANT_JSON = "variant.json"
+"""The file in the metadata folder that says which variant a wheel is (PEP 825)."""
+
+_MAX_METADATA_BYTES = 1 << 23
+_MAX_RECORD_BYTES = 1 << 26
+_MAX_SMALL_BYTES = 1 << 20
+
+_ENTRY_POINT = re.compile(r"[ \t]*([^=\n]*)=")
+
+
+@dataclass(frozen=True, slots=True)
+class WheelContents:
+    """What a wheel says about itself.
+
+    Attributes:
+        path: the file.
+        filename: its name, taken apart; METADATA and the metadata folder agree with it.
+        size: its size in bytes.
+        dist_info: the name of the metadata folder.
+        metadata: the exact bytes of METADATA.
+        requires_python: METADATA's Requires-Python, None when absent.
+        document: the variant document, None for a non-variant wheel; it holds the label of the name only.
+        notices: what is legal but worth a warning, one line each, without the file's name.
+    """
+
+    path: Path
+    filename: WheelFilename
+    size: int
+    dist_info: str
+    metadata: bytes
+    requires_python: str | None
+    document: VariantsDocument | None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The variant label, `""` for a non-variant wheel."""
+        return self.filename.label
+
+
+def read_wheel(path: Path) -> WheelContents:
+    """Read and check a wheel.
+
+    Checked are the file name, the archive's framing, one metadata folder with METADATA, WHEEL and RECORD,
+    RECORD against the files present (sizes, not hashes), name and version against the file name, entry
+    point names, and the variant document against the label. Nothing of the payload is read: the
+    cost follows the number of entries, about 5 us each. Safe to call from several threads or processes.
+
+    Raises:
+        WheelError: `FILE: rule`, the first rule broken.
+    """
+    try:
+        filename = WheelFilename.parse(path.name)
+    except FilenameError as error:
+        raise WheelError(str(error)) from None
+    with Archive(path) as archive:
+        archive.check_framing()
+        return read_contents(archive, filename)
+
+
+def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
+    """Read and check an open archive as the wheel `filename`; see `read_wheel`."""
+    dist_info = dist_info_folder(archive)
+    if not _is_dist_info_of(dist_info, filename):
+        archive.refuse(f"folder {printable(dist_info)} does not belong to this file name")
+    read_record(archive, dist_info)
+    metadata = _read(archive, f"{dist_info}/METADATA", _MAX_METADATA_BYTES)
+    requires_python = _check_metadata(archive, metadata, filename)
+    notices = _check_wheel_file(archive, _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES), filename)
+    if f"{dist_info}/entry_points.txt" in archive.entries:
+        _check_entry_points(archive, _read(archive, f"{dist_info}/entry_points.txt", _MAX_SMALL_BYTES))
+    document = _read_document(archive, dist_info, filename.label)
+    return WheelContents(
+        path=archive.path,
+        filename=filename,
+        size=archive.size,
+        dist_info=dist_info,
+        metadata=metadata,
+        requires_python=requires_python,
+        document=document,
+        notices=(*notices, *_notices(archive, filename.label, document)),
+    )
+
+
+def dist_info_folder(archive: Archive) -> str:
+    """Return the name of the wheel's only metadata folder.
+
+    Raises:
+        WheelError: there is none or more than one.
+    """
+    folders = {name.partition("/")[0] for name in archive.entries if ".dist-info/" in name}
+    folders = {folder for folder in folders if folder.endswith(".dist-info")}
+    if len(folders) != 1:
+        archive.refuse("has several .dist-info folders" if folders else "has no .dist-info folder")
+    return folders.pop()
+
+
+def read_record(archive: Archive, dist_info: str) -> list[RecordRow]:
+    """Return the rows of RECORD, checked against the files present.
+
+    Raises:
+        WheelError: RECORD is missing or wrong.
+    """
+    data = _read(archive, f"{dist_info}/RECORD", _MAX_RECORD_BYTES)
+    try:
+        rows = parse_record(data)
+        sizes = {name: entry.size for name, entry in archive.entries.items() if name[-1] != "/"}
+        check_rows(rows, sizes, dist_info)
+    except RecordError as error:
+        archive.refuse(str(error))
+    return rows
+
+
+def _read(archive: Archive, name: str, limit: int) -> bytes:
+    entry = archive.entries.get(name)
+    if entry is None:
+        archive.refuse(f"has no {printable(name)}")
+    return archive.read(entry, limit)
+
+
+def _is_dist_info_of(folder: str, filename: WheelFilename) -> bool:
+    name, dash, version = folder.removesuffix(".dist-info").rpartition("-")
+    return bool(dash) and canonical_name(name) == filename.name and _same_version(version, filename.version)
+
+
+def _same_version(first: str, second: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(first) == Version(second)
+    except InvalidVersion:
+        return False
+
+
+def _check_metadata(archive: Archive, metadata: bytes, filename: WheelFilename) -> str | None:
+    """Check METADATA's Name and Version, and return its Requires-Python."""
+    try:
+        headers = parse_headers(metadata)
+    except HeaderError as error:
+        archive.refuse(f"METADATA: {error}")
+    found: dict[str, str] = {}
+    for header in ("name", "version", "requires-python"):
+        values = headers.get(header, [])
+        if len(values) > 1:
+            archive.refuse(f"METADATA has more than one {header.title()}")
+        if values:
+            found[header] = values[0]
+    for header in ("name", "version"):
+        if not found.get(header):
+            archive.refuse(f"METADATA has no {header.title()}")
+    if canonical_name(found["name"]) != filename.name:
+        archive.refuse(f"METADATA is for {printable(found['name'], 80)!r}, not for this file name")
+    if not _same_version(found["version"], filename.version):
+        archive.refuse(f"METADATA is for version {printable(found['version'], 80)!r}, not for this file name")
+    requires_python = found.get("requires-python")
+    if requires_python is not None and not requires_python.isprintable():
+        archive.refuse("METADATA: Requires-Python holds control characters")
+    return requires_python or None
+
+
+def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) -> list[str]:
+    try:
+        headers = parse_headers(data)
+    except HeaderError as error:
+        archive.refuse(f"WHEEL: {error}")
+    version = headers.get("wheel-version", [""])[0]
+    if version.partition(".")[0] != "1":
+        archive.refuse(f"WHEEL: format version {printable(version, 20)!r} is not known (1.x is)")
+    tags = headers.get("tag", [])
+    if tags == [filename.tag_set]:
+        return []
+    expanded = {
+        f"{python}-{abi}-{platform}"
+        for tag in tags
+        if tag.count("-") == 2
+        for pythons, abis, platforms in [tag.lower().split("-")]
+        for python in pythons.split(".")
+        for abi in abis.split(".")
+        for platform in platforms.split(".")
+    }
+    # Installers go by the file name alone, and published wheels (ray's) were renamed without a new WHEEL.
+    same = expanded == {str(tag) for tag in filename.tags}
+    return [] if same else ["the tags in its WHEEL file are not those of the file name, which counts"]
+
+
+def _check_entry_points(archive: Archive, data: bytes) -> None:
+    """Refuse script names that would be written outside of the scripts folder."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        archive.refuse("entry_points.txt is not UTF-8")
+    for name in _ENTRY_POINT.findall(text):
+        if "/" in name or "\\" in name:
+            archive.refuse(f"entry point name {printable(name.strip(), 80)!r} is a path")
+
+
+def _read_document(archive: Archive, dist_info: str, label: str) -> VariantsDocument | None:
+    name = f"{dist_info}/{VARIANT_JSON}"
+    entry = archive.entries.get(name)
+    if entry is None:
+        if label:
+            archive.refuse(f"its name has the label {label}, but the wheel has no {VARIANT_JSON}")
+        return None
+    if not label:
+        archive.refuse(
+            f"has a {VARIANT_JSON} but no label in its name "
+            "('wheel pack' drops the label: put it back into the file name)"
+        )
+    data = archive.read(entry, MAX_DOCUMENT_BYTES)
+    try:
+        document = parse_document(data, f"{archive.path.name}: {VARIANT_JSON}", strict=True)
+    except DocumentError as error:
+        raise WheelError(str(error)) from None
+    if list(document.variants) != [label]:
+        archive.refuse(f"{VARIANT_JSON} must describe the label {label} of the file name and nothing else")
+    return document
+
+
+def _notices(archive: Archive, label: str, document: VariantsDocument | None) -> list[str]:
+    notices = []
+    folded = {name.casefold() for name in archive.entries}
+    if len(folded) != len(archive.entries):
+        notices.append("some names differ only in case, which Windows and macOS cannot keep apart")
+    if document is not None and label != NULL_LABEL and not document.variants[label]:
+        notices.append(f"the label {label} has no properties; such a variant is called {NULL_LABEL}")
+    return notices

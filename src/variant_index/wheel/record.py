@@ -1,0 +1,94 @@
+"""RECORD: the list of a wheel's files with hashes and sizes (Recording installed projects, PyPA)."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from variant_index.errors import printable
+
+__all__ = ["RecordError", "RecordRow", "check_rows", "content_row", "parse_record", "render_row"]
+
+_HASHES = ("sha256=", "sha384=", "sha512=")
+_UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+
+
+class RecordError(ValueError):
+    """RECORD breaks a rule; the message is the rule."""
+
+
+class RecordRow(NamedTuple):
+    """One row: a path, `algorithm=digest` (urlsafe base64 without padding) and a size, both may be empty."""
+
+    path: str
+    digest: str
+    size: str
+
+
+def parse_record(data: bytes) -> list[RecordRow]:
+    """Read RECORD.
+
+    Raises:
+        RecordError: it is not UTF-8 or not a table of three columns.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RecordError("RECORD is not UTF-8") from None
+    try:
+        # Not splitlines(): it also splits at characters that may be part of a name.
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise RecordError(f"RECORD is not a table: {error}") from None
+    try:
+        return [RecordRow(path, digest, size) for path, digest, size in rows]
+    except ValueError:
+        raise RecordError("RECORD has a row that does not have three columns") from None
+
+
+def check_rows(rows: Iterable[RecordRow], sizes: Mapping[str, int], dist_info: str) -> None:
+    """Check that RECORD lists exactly the files present, once each, with a hash and the right size.
+
+    Hashes are not compared with the content here: that needs every byte of the wheel.
+
+    Args:
+        rows: the rows of RECORD.
+        sizes: file -> size in bytes, for every file of the archive (folders left out).
+        dist_info: the metadata folder's name; only its RECORD and signatures may lack a hash.
+
+    Raises:
+        RecordError: the first rule broken.
+    """
+    unhashed = {f"{dist_info}/{name}" for name in _UNHASHED}
+    listed: set[str] = set()
+    for path, digest, size in rows:
+        if path in listed:
+            raise RecordError(f"RECORD lists {printable(path)} twice")
+        listed.add(path)
+        if path not in sizes:
+            raise RecordError(f"RECORD lists {printable(path)}, which is not in the wheel")
+        if size and size != str(sizes[path]):
+            raise RecordError(f"RECORD states another size for {printable(path)} than the archive")
+        if not digest.startswith(_HASHES) and path not in unhashed:
+            raise RecordError(f"RECORD gives no SHA-256, 384 or 512 hash for {printable(path)}")
+    # Signatures are made after RECORD and may be missing from it; RECORD itself may not.
+    missing = sizes.keys() - listed - (unhashed - {f"{dist_info}/RECORD"})
+    if missing:
+        raise RecordError(f"RECORD does not list {printable(min(missing))}")
+
+
+def content_row(path: str, content: bytes) -> RecordRow:
+    """Return the row of a file with this content."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return RecordRow(path, f"sha256={digest}", str(len(content)))
+
+
+def render_row(row: RecordRow, line_end: str) -> str:
+    """Return the row as a line of RECORD."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator=line_end).writerow(row)
+    return line.getvalue()
