@@ -21,21 +21,39 @@ _TIMEOUT_SECONDS: Final = 30
 _MAX_TAGS: Final = 20_000
 
 # Runs on Python 3.8 and newer. The target's own pip decides which wheels it accepts, so its copy of
-# packaging is asked first. Environments made by uv have no pip; ours then does.
+# packaging is asked first. Environments made by uv have no pip: then ours is tried, and for a Python
+# too old for it that of the pip that comes with Python.
 _SCRIPT: Final = """\
-import json, platform, sys
-try:
-    from pip._vendor.packaging import tags
-except Exception:
+import importlib, json, platform, sys
+
+def own():
+    return importlib.import_module("pip._vendor.packaging.tags")
+
+def installed():
+    return importlib.import_module("packaging.tags")
+
+def brought_along():
+    sys.path.insert(0, sys.argv[1])
+    return importlib.import_module("packaging.tags")
+
+def bundled():
+    import ensurepip, glob, os
+    wheels = os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl")
+    sys.path.insert(0, glob.glob(wheels)[0])
+    return own()
+
+for source in own, installed, brought_along, bundled:
     try:
-        from packaging import tags
-        tags.sys_tags
-    except Exception:
-        for name in [name for name in sys.modules if name.partition('.')[0] == 'packaging']:
-            del sys.modules[name]
-        sys.path.insert(0, sys.argv[1])
-        from packaging import tags
-json.dump({'version': platform.python_version(), 'tags': [str(tag) for tag in tags.sys_tags()]}, sys.stdout)
+        tags = [str(tag) for tag in source().sys_tags()]
+        break
+    except Exception as error:
+        last = error
+        for name in list(sys.modules):
+            if name.partition(".")[0] in ("pip", "packaging"):
+                del sys.modules[name]
+else:
+    sys.exit("neither pip nor packaging can be imported: %s" % last)
+json.dump({"version": platform.python_version(), "tags": tags}, sys.stdout)
 """
 
 
