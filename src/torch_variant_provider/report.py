@@ -22,17 +22,42 @@ class Report:
     """What was found out about the machine.
 
     Attributes:
-        profile: the machine profile: `properties`, `feature_order`, `facts` and `notes`.
+        facts: namespace -> fact name -> its value and where it came from.
+        properties: namespace -> feature -> supported values, best first; features most important first.
+        notes: what could not be found out and why, one line each.
         warnings: those of the notes that the user should read.
         unanswered: vendors whose driver is evidently there but did not say what it supports.
     """
 
-    __slots__ = ("profile", "unanswered", "warnings")
+    __slots__ = ("facts", "notes", "properties", "unanswered", "warnings")
 
-    def __init__(self, profile: dict[str, object], warnings: list[str], unanswered: list[str]) -> None:
-        self.profile = profile
-        self.warnings = warnings
-        self.unanswered = unanswered
+    def __init__(self, known: dict[str, Knowledge], supported: dict[str, dict[str, list[str]]]) -> None:
+        self.facts: dict[str, dict[str, tuple[str | list[str], str]]] = {
+            namespace: {
+                name: (list(fact.value) if isinstance(fact.value, tuple) else fact.value, fact.source)
+                for name, fact in knowledge.facts.items()
+            }
+            for namespace, knowledge in known.items()
+            if knowledge.facts
+        }
+        self.properties = {namespace: features for namespace, features in supported.items() if features}
+        self.warnings = [warning for knowledge in known.values() for warning in knowledge.warnings]
+        self.notes = self.warnings + [note for knowledge in known.values() for note in knowledge.notes]
+        self.unanswered = [namespace for namespace, knowledge in known.items() if knowledge.unanswered]
+
+    def profile(self) -> dict[str, object]:
+        """Return the machine profile, in the form that `variant-index machine --json` prints."""
+        return {
+            "properties": self.properties,
+            "feature_order": {namespace: list(features) for namespace, features in self.properties.items()},
+            "facts": {
+                namespace: {
+                    name: {"value": value, "source": source} for name, (value, source) in found.items()
+                }
+                for namespace, found in self.facts.items()
+            },
+            "notes": self.notes,
+        }
 
 
 def examine(environ: Mapping[str, str] | None = None, root: str = "/") -> Report:
@@ -43,29 +68,9 @@ def examine(environ: Mapping[str, str] | None = None, root: str = "/") -> Report
         root: prefix of every file that is read.
     """
     environ = os.environ if environ is None else environ
-    known: dict[str, Knowledge] = {"nvidia": nvidia.detect(environ, root), "amd": amd.detect(environ, root)}
+    known = {"nvidia": nvidia.detect(environ, root), "amd": amd.detect(environ, root)}
     supported = {
         "nvidia": nvidia_properties.supported_properties(known["nvidia"]),
         "amd": amd_properties.supported_properties(known["amd"]),
     }
-    profile: dict[str, object] = {
-        "properties": {namespace: features for namespace, features in supported.items() if features},
-        "feature_order": {namespace: list(features) for namespace, features in supported.items() if features},
-        "facts": {
-            namespace: {
-                name: {
-                    "value": list(fact.value) if isinstance(fact.value, tuple) else fact.value,
-                    "source": fact.source,
-                }
-                for name, fact in knowledge.facts.items()
-            }
-            for namespace, knowledge in known.items()
-            if knowledge.facts
-        },
-        "notes": [note for knowledge in known.values() for note in (*knowledge.warnings, *knowledge.notes)],
-    }
-    return Report(
-        profile,
-        [warning for knowledge in known.values() for warning in knowledge.warnings],
-        [namespace for namespace, knowledge in known.items() if knowledge.unanswered],
-    )
+    return Report(known, supported)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from torch_variant_provider.facts import Fact, Findings, Knowledge
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torch_variant_provider.facts import Value
+
 __all__ = ["Source", "gather"]
+
+_LONGEST = 300
 
 
 class Source:
@@ -56,7 +62,16 @@ def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str,
             continue
         found = source.read(root)
         for name, value in found.values.items():
-            knowledge.facts.setdefault(name, Fact(value, source.name))
-        knowledge.notes += found.notes
-        knowledge.warnings += found.warnings
+            knowledge.facts.setdefault(name, Fact(_plain(value), source.name))
+        knowledge.notes += map(_one_line, found.notes)
+        knowledge.warnings += map(_one_line, found.warnings)
         knowledge.unanswered = knowledge.unanswered or found.unanswered
+
+
+def _plain(value: Value) -> Value:
+    return _one_line(value) if isinstance(value, str) else tuple(map(_one_line, value))
+
+
+def _one_line(text: str) -> str:
+    """Return text of a driver or a tool fit for one line of a terminal."""
+    return text if text.isprintable() and len(text) <= _LONGEST else ascii(text[:_LONGEST])[1:-1]

@@ -1,0 +1,62 @@
+"""`python -m torch_variant_provider`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.torch_variant_provider.conftest import clean_environment
+from variant_index.model.machine import parse_profile
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "torch_variant_provider", *arguments],
+        env={**clean_environment(), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_forced_version_alone() -> None:
+    done = run("--json", NV_PROVIDER_FORCE_DRIVER_VERSION="11.8")
+    profile = parse_profile(done.stdout.encode(), "test")
+    assert done.returncode == 0
+    assert profile.feature_order == {"nvidia": ["cuda_version_lower_bound", "cuda_version_upper_bound"]}
+    fact = profile.facts["nvidia"]["cuda_version"]
+    assert (fact.value, fact.source) == ("11.8", "NV_PROVIDER_FORCE_DRIVER_VERSION")
+
+
+def test_a_forced_version_that_no_wheel_supports() -> None:
+    done = run("--json", NV_PROVIDER_FORCE_DRIVER_VERSION="1.0")
+    assert "cuda_version_lower_bound" not in parse_profile(done.stdout.encode(), "test").properties["nvidia"]
+
+
+def test_the_table(nvml_folder: Path) -> None:
+    done = run(LD_LIBRARY_PATH=str(nvml_folder), FAKE_GPUS="9.0,8.6")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["nvidia", "cuda_version", "12.8", "NVML"] in rows
+    assert ["nvidia", "compute_capability", "9.0,", "8.6", "NVML"] in rows
+    assert done.stderr == ""
+
+
+def test_a_machine_without_gpu() -> None:
+    done = run()
+    assert done.returncode == 0
+    assert done.stdout.startswith("No GPU driver was found.\n")
+
+
+def test_a_driver_that_does_not_answer(nvml_folder: Path) -> None:
+    done = run("--json", LD_LIBRARY_PATH=str(nvml_folder), FAKE_INIT_CODE="4")
+    assert done.returncode == 3
+    assert parse_profile(done.stdout.encode(), "test").properties == {}
+    assert "NVML" in done.stderr
+
+
+def test_wrong_usage() -> None:
+    done = run("--yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
+    assert run("--help").stdout.startswith("usage:")

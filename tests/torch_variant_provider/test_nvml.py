@@ -1,0 +1,224 @@
+"""NVML through stand-in libraries, each case in a fresh interpreter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.torch_variant_provider.conftest import Answer, build_library
+
+Ask = Callable[..., Answer]
+LOWER, UPPER, SM = "cuda_version_lower_bound", "cuda_version_upper_bound", "sm_arch"
+
+
+def reals(answer: Answer) -> list[str]:
+    return [value for value in answer.features.get(SM, []) if value.endswith("_real")]
+
+
+def test_a_healthy_machine(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_CUDA="12080")
+    assert list(answer.features) == [LOWER, UPPER, SM]
+    assert answer.features[LOWER][:10] == [f"12.{minor}" for minor in range(8, -1, -1)] + ["12"]
+    assert answer.features[LOWER][10] == "11.20"
+    assert answer.features[LOWER][-1] == "11"
+    assert answer.features[UPPER][-1] == "12.9"
+    assert answer.features[SM][:2] == ["90_real", "90_virtual"]
+    assert answer.features[SM][-1] == "50_virtual"
+    assert "80_virtual" in answer.features[SM]
+    assert answer.stderr == ""
+
+
+def test_all_gpus_count_highest_first(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="7.5,9.0,7.5,12.1")
+    assert reals(answer) == ["121_real", "120_real", "90_real"] + [f"7{n}_real" for n in range(5, -1, -1)]
+
+
+@pytest.mark.parametrize("bad", ["handle4", "handle15", "cc3", "cc15", "cc999"])
+def test_one_bad_gpu_hides_no_other(ask: Ask, nvml_folder: Path, bad: str) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS=f"{bad},8.6")
+    assert reals(answer)[0] == "86_real"
+    assert answer.features[LOWER][0] == "12.8"
+    assert "GPU 0" in answer.stderr
+
+
+def test_no_gpu_keeps_the_bounds(ask: Ask, nvml_folder: Path) -> None:
+    assert list(ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="").features) == [LOWER, UPPER]
+
+
+def test_a_failing_count_keeps_the_bounds(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_COUNT_CODE="999")
+    assert list(answer.features) == [LOWER, UPPER]
+    assert "how many GPUs" in answer.stderr
+
+
+def test_a_failing_driver_version_does_no_harm(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_DRIVER_CODE="999")
+    assert list(answer.features) == [LOWER, UPPER, SM]
+
+
+@pytest.mark.parametrize("code", [3, 4, 10, 15, 17, 18, 999])
+def test_a_driver_that_does_not_start_is_said(ask: Ask, nvml_folder: Path, code: int) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_INIT_CODE=str(code))
+    assert answer.features == {}
+    assert "NVML" in answer.stderr
+
+
+@pytest.mark.parametrize("code", [9, 12])
+def test_libraries_without_a_driver_are_an_ordinary_cpu_machine(
+    ask: Ask, nvml_folder: Path, code: int
+) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_INIT_CODE=str(code))
+    assert (answer.features, answer.stderr) == ({}, "")
+
+
+def test_the_older_version_call_stands_in(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_CUDA_CODE="12")
+    assert answer.features[LOWER][0] == "12.8"
+    assert "libcuda" in answer.stderr
+
+
+def test_no_version_keeps_the_gpus(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask(
+        "nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_CUDA_CODE="999", FAKE_CUDA_V1_CODE="999"
+    )
+    assert list(answer.features) == [SM]
+    assert "CUDA version" in answer.stderr
+
+
+def test_an_old_library_without_the_newer_calls(ask: Ask, old_nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=old_nvml_folder, FAKE_GPUS="6.1", FAKE_CUDA="11040")
+    assert answer.features[LOWER][0] == "11.4"
+    assert reals(answer)[0] == "61_real"
+    assert answer.stderr == ""
+
+
+@pytest.mark.parametrize(("cuda", "best"), [("15210", "15.20"), ("16000", "16.0"), ("31050", "30.20")])
+def test_a_newer_driver_is_clamped_and_never_off(ask: Ask, nvml_folder: Path, cuda: str, best: str) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_CUDA=cuda)
+    assert answer.features[LOWER][0] == best
+
+
+def test_stdout_stays_clean(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_PRINT="driver chatter")
+    assert answer.features[LOWER][0] == "12.8"
+    assert answer.stdout == ""
+
+
+@pytest.mark.parametrize("where", ["init", "load"])
+def test_a_crash_stays_inside(ask: Ask, nvml_folder: Path, where: str) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_ABORT=where)
+    assert answer.features == {}
+    assert "crashed (signal 6)" in answer.stderr
+
+
+def test_a_hang_ends(ask: Ask, nvml_folder: Path) -> None:
+    began = time.monotonic()
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_SLEEP_MS="60000")
+    assert time.monotonic() - began < 15
+    assert answer.features == {}
+    assert "did not answer in 10 s" in answer.stderr
+
+
+def test_a_text_file_in_the_place_of_the_library(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "libnvidia-ml.so.1").write_text("not a library")
+    answer = ask("nvidia", LD_LIBRARY_PATH=tmp_path)
+    assert (answer.features, answer.stdout) == ({}, "")
+
+
+def test_a_library_of_another_machine_type(ask: Ask, nvml_folder: Path, tmp_path: Path) -> None:
+    library = bytearray((nvml_folder / "libnvidia-ml.so.1").read_bytes())
+    library[18] = 243  # e_machine: RISC-V
+    (tmp_path / "libnvidia-ml.so.1").write_bytes(library)
+    assert ask("nvidia", LD_LIBRARY_PATH=tmp_path, FAKE_GPUS="9.0").features == {}
+
+
+def test_a_library_the_loader_does_not_know(tmp_path: Path) -> None:
+    """NixOS and WSL2 keep the driver in places of their own."""
+    build_library("fake_nvml.c", tmp_path / "run/opengl-driver/lib", "libnvidia-ml.so.1")
+    import subprocess
+    import sys
+
+    from tests.torch_variant_provider.conftest import clean_environment
+
+    code = (
+        "import sys; from torch_variant_provider.nvidia.detect import detect;"
+        "print(detect({}, sys.argv[1]).facts['compute_capability'].value)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**clean_environment(), "FAKE_GPUS": "8.9"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "('8.9',)", done.stderr
+
+
+def test_a_forced_version_keeps_the_gpus(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask(
+        "nvidia",
+        LD_LIBRARY_PATH=nvml_folder,
+        FAKE_GPUS="8.0",
+        NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION="11.8",
+    )
+    assert answer.features[LOWER][0] == "11.8"
+    assert reals(answer) == ["80_real"]
+
+
+def test_forced_gpus_keep_the_version(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask(
+        "nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="8.0", NV_VARIANT_PROVIDER_FORCE_SM_ARCH="sm_120"
+    )
+    assert answer.features[LOWER][0] == "12.8"
+    assert reals(answer) == ["120_real"]
+
+
+def test_everything_forced_touches_no_library(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask(
+        "nvidia",
+        LD_LIBRARY_PATH=nvml_folder,
+        FAKE_ABORT="load",
+        NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION="11.8",
+        NV_VARIANT_PROVIDER_FORCE_SM_ARCH="8.0",
+    )
+    assert answer.features[LOWER][0] == "11.8"
+    assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("none", ["none", "0"])
+def test_a_machine_declared_without_driver(ask: Ask, nvml_folder: Path, none: str) -> None:
+    answer = ask(
+        "nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="8.0", NV_PROVIDER_FORCE_DRIVER_VERSION=none
+    )
+    assert answer.features == {}
+
+
+def test_stdout_stays_clean_without_fork(nvml_folder: Path) -> None:
+    """Where the system cannot fork, the call runs in a thread with standard output diverted."""
+    import subprocess
+    import sys
+
+    from tests.torch_variant_provider.conftest import clean_environment
+
+    code = (
+        "import os; del os.fork\n"
+        "from torch_variant_provider.plugin import NvidiaPlugin as plugin\n"
+        "print('before')\n"
+        "values = plugin.get_supported_configs()[0].values[0]\n"
+        "print(values)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **clean_environment(),
+            "LD_LIBRARY_PATH": str(nvml_folder),
+            "FAKE_GPUS": "8.9",
+            "FAKE_PRINT": "driver chatter",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "before\n12.8\n"
+    assert "driver chatter" in done.stderr
