@@ -1,0 +1,202 @@
+"""`variant-pip`: the user's own pip behind the shim, arguments and exit status unchanged.
+
+Only what every run needs is imported at the top: this starts whenever someone types `variant-pip list`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from variant_index.errors import VariantIndexError, printable
+
+if TYPE_CHECKING:
+    from variant_index.model.machine import MachineProfile
+    from variant_index.selection.choice import TargetTags
+    from variant_index.shim.journal import Journal
+    from variant_index.shim.pip_arguments import PipArguments
+    from variant_index.shim.pip_configuration import PipConfiguration
+    from variant_index.shim.pip_interpreter import Interpreter
+    from variant_index.upstream.network import Network
+    from variant_index.upstream.source import Source
+
+__all__ = ["main"]
+
+_PREFACE = """\
+variant-pip is the active environment's own pip; install, download, wheel, index and lock know wheel variants:
+of every release that has them pip gets the build that this machine's GPU and driver can run, and a line says
+which and why. pip's options, configuration, output and exit status are unchanged. Here is pip's own help.
+"""
+
+_PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run pip.
+
+    Args:
+        arguments: pip's, without the program's name; None for those of this process.
+
+    Returns:
+        pip's exit status; 2 or 3 where it could not be started; 3 where pip ended well although an index
+        could not be read. For commands that need no index this process becomes pip and does not return.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _run(arguments)
+    except VariantIndexError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except OSError as error:
+        _say(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from variant_index.shim.pip_arguments import parse_arguments
+    from variant_index.shim.pip_interpreter import find_interpreter
+    from variant_index.shim.pip_run import become_pip, end_like
+
+    parsed = parse_arguments(arguments)
+    interpreter = find_interpreter(os.environ)
+    if parsed.given("verbose") and interpreter.executable != sys.executable:
+        _say(f"runs the pip of {interpreter.executable} ({interpreter.origin})")
+    if not parsed.needs_index:
+        if list(arguments) in ([], ["-h"], ["--help"], ["help"]):
+            sys.stdout.write(_PREFACE)
+        become_pip(interpreter.executable, arguments)
+    return end_like(_run_behind_shim(parsed, interpreter))
+
+
+def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
+    """Take over pip's sources, run it, and say what was chosen."""
+    from variant_index.shim.journal import Journal
+    from variant_index.shim.pip_report import exit_status, report_lines
+    from variant_index.shim.pip_requirements import check_requirements
+    from variant_index.shim.server import ShimServer
+
+    target, configuration = _configuration(arguments, interpreter)
+    proxy = configuration.value(arguments, "proxy")
+    if arguments.given("no-proxy-env") or proxy == "":
+        for name in [name for name in os.environ if name.lower() in _PROXY_VARIABLES]:
+            del os.environ[name]
+    files = [
+        file
+        for option in ("requirement", "constraint", "build-constraint")
+        for file in configuration.values(arguments, option)
+    ]
+    check_requirements(files, os.environ)
+    journal = Journal()
+    network = _network(arguments, configuration, proxy)
+    sources = _sources(arguments, configuration)
+    tags = _tags(arguments, interpreter, target)
+    with ShimServer(sources, network, _machine(journal), tags, journal) as shim:
+        status = _run_child(arguments, interpreter, configuration, proxy, shim.index_url)
+    quiet = configuration.flag(arguments, "quiet")
+    for line in report_lines(journal.chosen(), journal.warnings, journal.failures, quiet=quiet):
+        _say(line)
+    if arguments.command == "lock" or configuration.value(arguments, "report") is not None:
+        document = "lock file" if arguments.command == "lock" else "report"
+        _say(f"warning: the {document} names addresses of the shim, which are gone now; keep only its hashes")
+    return exit_status(status, failed=bool(journal.failures))
+
+
+def _run_child(
+    arguments: PipArguments,
+    interpreter: Interpreter,
+    configuration: PipConfiguration,
+    proxy: str | None,
+    index_url: str,
+) -> int:
+    from variant_index.shim.pip_environment import child_settings
+    from variant_index.shim.pip_run import run_pip
+
+    settings = child_settings(
+        os.environ, configuration, index_url=index_url, proxy=proxy, isolated=arguments.isolated
+    )
+    command = [interpreter.executable, "-m", "pip", *arguments.passed]
+    if settings.configuration is None:
+        return run_pip(command, settings.environment)
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="variant-pip-") as folder:
+        file = Path(folder, "pip.conf")
+        file.write_text(settings.configuration)
+        return run_pip(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)})
+
+
+def _configuration(arguments: PipArguments, interpreter: Interpreter) -> tuple[Interpreter, PipConfiguration]:
+    """Return the interpreter that pip installs for, and pip's configuration there."""
+    from variant_index.shim.pip_configuration import read_configuration
+    from variant_index.shim.pip_interpreter import InterpreterError, interpreter_at
+
+    configuration = read_configuration(os.environ, interpreter.prefix(), isolated=arguments.isolated)
+    place = configuration.value(arguments, "python")
+    if place is None:
+        return interpreter, configuration
+    target = interpreter_at(place)
+    if target is None:
+        raise InterpreterError(f"--python {printable(place)}: no Python there")
+    return target, read_configuration(os.environ, target.prefix(), isolated=arguments.isolated)
+
+
+def _network(arguments: PipArguments, configuration: PipConfiguration, proxy: str | None) -> Network:
+    from variant_index.upstream.network import Network
+
+    # pip, through requests, obeys these two variables as well.
+    certificates = configuration.value(arguments, "cert") or next(
+        filter(None, map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))), None
+    )
+    return Network(
+        certificates,
+        proxy or None,
+        configuration.values(arguments, "trusted-host"),
+        configuration.timeout(arguments),
+    )
+
+
+def _sources(arguments: PipArguments, configuration: PipConfiguration) -> list[Source]:
+    """Return the sources in pip's order; an index or a find-links location may be a folder."""
+    from variant_index.upstream.source import Source
+
+    indexes = configuration.index_urls(arguments)
+    return [
+        *(Source(Path(url).absolute().as_uri() if Path(url).is_dir() else url) for url in indexes),
+        *map(Source.find_links, configuration.values(arguments, "find-links")),
+    ]
+
+
+def _machine(journal: Journal) -> Callable[[], MachineProfile]:
+    def machine() -> MachineProfile:
+        from variant_index.detection import detect_machine
+
+        return detect_machine(warn=lambda line: journal.warn([line]))
+
+    return machine
+
+
+def _tags(arguments: PipArguments, interpreter: Interpreter, target: Interpreter) -> Callable[[], TargetTags]:
+    def tags() -> TargetTags:
+        from variant_index.shim.pip_tags import target_options, target_tags
+        from variant_index.shim.target import tags_of
+
+        options = target_options(arguments)
+        if not options:
+            return tags_of(target.executable)
+        pip = [interpreter.executable, "-m", "pip"]
+        pip += [] if target is interpreter else ["--python", target.executable]
+        return target_tags(pip, options, os.environ)
+
+    return tags
+
+
+def _say(line: str) -> None:
+    """Write one line to stderr; what cannot be written there is lost."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(f"variant-pip: {line}", file=sys.stderr, flush=True)

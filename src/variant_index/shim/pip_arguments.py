@@ -1,0 +1,168 @@
+"""A pip command line as a value: what pip gets, and the sources and network settings we take from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from variant_index.errors import InputError, printable
+from variant_index.shim.pip_options import COMMANDS, GENERAL, SHORT, VALUED, resolve
+
+__all__ = ["PipArguments", "PipArgumentsError", "parse_arguments"]
+
+_ALIASES: Final = {"pypi-url": "index-url", "default-timeout": "timeout"}
+
+# A proxy cannot stay: pip would ask it for the shim on loopback. It comes back as an environment variable.
+_TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy"})
+
+_READ: Final = _TAKEN | {
+    *("cert", "help", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host", "verbose"),
+    *("requirement", "constraint", "build-constraint"),
+    *("platform", "python-version", "implementation", "abi"),
+}
+
+
+class PipArgumentsError(InputError):
+    """The command line can be read in two ways, or uses pip in a way that the shim cannot follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipArguments:
+    """What a pip command line says.
+
+    Attributes:
+        original: all arguments, as given.
+        passed: the arguments for a pip behind the shim: as given and in order, without source and proxy
+            options.
+        command: pip's command, None when there is none.
+        options: long name -> the values given, in order (a flag's value is `""`), for every option that
+            matters to us; the alias `--pypi-url` counts as `index-url`, `--default-timeout` as `timeout`.
+    """
+
+    original: tuple[str, ...]
+    passed: tuple[str, ...]
+    command: str | None
+    options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def needs_index(self) -> bool:
+        """Whether pip will look for packages, and so needs the shim."""
+        return self.command in COMMANDS and "help" not in self.options
+
+    @property
+    def isolated(self) -> bool:
+        """Whether pip ignores `PIP_*` variables and the user's file; like pip, looks for the exact word."""
+        return "--isolated" in self.original
+
+    def given(self, name: str) -> bool:
+        """Return whether the option was given."""
+        return name in self.options
+
+    def last(self, name: str) -> str | None:
+        """Return the value of an option that counts once: the last one given."""
+        values = self.options.get(name)
+        return values[-1] if values else None
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of an option that may be repeated."""
+        return self.options.get(name, ())
+
+
+def parse_arguments(arguments: Sequence[str]) -> PipArguments:
+    """Read a pip command line the way pip's own parser does.
+
+    What pip will refuse (an unknown option, a missing value) is passed on, for pip to say so.
+
+    Raises:
+        PipArgumentsError: an abbreviated option could be one that we must take over.
+    """
+    command: str | None = None
+    passed: list[str] = []
+    options: dict[str, list[str]] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            passed.append(argument)
+            if command is None:
+                command = next(rest, None)
+                passed += [command] if command is not None else []
+            passed += rest
+        elif argument.startswith("--"):
+            _long(argument, rest, passed, options, general=command is None)
+        elif argument.startswith("-") and argument != "-":
+            _short(argument, rest, passed, options, general=command is None)
+        else:
+            command = argument if command is None else command
+            passed.append(argument)
+    frozen = {name: tuple(values) for name, values in options.items()}
+    return PipArguments(tuple(arguments), tuple(passed), command, frozen)
+
+
+def _long(
+    argument: str, rest: Iterator[str], passed: list[str], options: dict[str, list[str]], *, general: bool
+) -> None:
+    text, equals, value = argument[2:].partition("=")
+    meanings = resolve(text, general=general)
+    if len(meanings) > 1:
+        # pip decides by the options of this very command and version; only what we need must be clear.
+        doubtful = [f"--{name}" for name in meanings if _ALIASES.get(name, name) in _READ]
+        if doubtful:
+            raise PipArgumentsError(
+                f"{printable(argument)}: write the option in full ({' or '.join(doubtful)})"
+            )
+    name = meanings[0] if len(meanings) == 1 else None
+    words = [argument]
+    if name in VALUED:
+        if not equals:
+            following = next(rest, None)
+            if following is None:
+                passed.append(argument)
+                return
+            words.append(following)
+            value = following
+    elif equals:
+        name = None  # pip refuses a flag with a value
+    _record(name, value, words, passed, options)
+
+
+def _short(
+    argument: str, rest: Iterator[str], passed: list[str], options: dict[str, list[str]], *, general: bool
+) -> None:
+    """Read a cluster such as `-qiURL`: flags, then at most one option with its value."""
+    kept = "-"
+    for position, letter in enumerate(argument[1:], start=1):
+        name = SHORT.get(letter)
+        if general and name not in GENERAL:
+            name = None  # pip refuses it before the command
+        if name not in VALUED:
+            kept += letter
+            _record(name, "", [], passed, options)
+            continue
+        assert name is not None
+        value = argument[position + 1 :]
+        words = [f"-{letter}{value}"]
+        if not value:
+            following = next(rest, None)
+            if following is None:
+                passed.append(argument)
+                return
+            words.append(following)
+            value = following
+        if name in _TAKEN:
+            passed += [kept] if kept != "-" else []
+        else:
+            words[0] = argument
+        _record(name, value, words, passed, options)
+        return
+    passed.append(argument)
+
+
+def _record(
+    name: str | None, value: str, words: list[str], passed: list[str], options: dict[str, list[str]]
+) -> None:
+    name = _ALIASES.get(name, name) if name is not None else None
+    if name in _READ:
+        options.setdefault(name, []).append(value)
+    if name not in _TAKEN:
+        passed += words

@@ -1,0 +1,39 @@
+"""What variant-pip says once pip has ended: choices, warnings, failures; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from variant_index.errors import printable
+
+if TYPE_CHECKING:
+    from variant_index.shim.present import Chosen
+
+__all__ = ["UPSTREAM_FAILED", "exit_status", "report_lines"]
+
+UPSTREAM_FAILED = 3
+"""The exit status where pip saw no error although an index or this machine could not be read."""
+
+_LIMIT = 500
+
+
+def report_lines(
+    chosen: Iterable[Chosen], warnings: Iterable[str], failures: Iterable[str], *, quiet: bool
+) -> list[str]:
+    """Return the lines for stderr, each once, in order: choices (not when quiet), warnings, errors."""
+    lines = [] if quiet else [_choice(one) for one in chosen]
+    lines += [f"warning: {printable(warning, _LIMIT)}" for warning in warnings]
+    lines += [f"error: {printable(failure, _LIMIT)}" for failure in failures]
+    return list(dict.fromkeys(lines))
+
+
+def exit_status(status: int, *, failed: bool) -> int:
+    """Return pip's status, or `UPSTREAM_FAILED` where pip saw no error although something failed."""
+    return UPSTREAM_FAILED if status == 0 and failed else status
+
+
+def _choice(chosen: Chosen) -> str:
+    build = printable(chosen.label) if chosen.label else "the default wheel"
+    reason = f" ({printable(chosen.reason, _LIMIT)})" if chosen.reason else ""
+    return f"{printable(chosen.name)} {printable(chosen.version)}: {build}{reason}"

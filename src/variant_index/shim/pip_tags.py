@@ -1,0 +1,74 @@
+"""The tags that pip's `--platform`, `--python-version`, `--implementation` and `--abi` ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from variant_index.errors import UpstreamError
+from variant_index.selection.choice import TargetTags
+from variant_index.shim.pip_arguments import PipArguments
+
+__all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_tags"]
+
+_OPTIONS: Final = ("platform", "python-version", "implementation", "abi")
+_TAG: Final = re.compile(r"[a-z0-9_.]+-[a-z0-9_.]+-[a-z0-9_.]+", re.IGNORECASE)
+
+
+class TargetTagsError(UpstreamError):
+    """pip did not say which tags its target has."""
+
+
+def target_options(arguments: PipArguments) -> tuple[str, ...]:
+    """Return the options by which the user chose a target other than the running interpreter, if any."""
+    return tuple(f"--{name}={value}" for name in _OPTIONS for value in arguments.all(name))
+
+
+def target_tags(pip: Sequence[str], options: Sequence[str], environment: Mapping[str, str]) -> TargetTags:
+    """Ask pip which tags it takes for a target: `pip debug --verbose` with the same options.
+
+    Takes as long as pip needs to start. `packaging` would be faster, but how a platform stands for older
+    ones differs between pip versions, and pip's own answer is what decides afterwards.
+
+    Args:
+        pip: the command that runs pip, with `--python` where the user gave it.
+        options: from `target_options`.
+        environment: variables for pip.
+
+    Raises:
+        TargetTagsError: pip fails, or lists no tags.
+    """
+    command = [*pip, "debug", "--verbose", "--disable-pip-version-check", *options]
+    try:
+        done = subprocess.run(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TargetTagsError(f"pip debug did not tell the tags of {' '.join(options)}: {error}") from None
+    tags = tags_in_debug_output(os.fsdecode(done.stdout))
+    if not tags:
+        raise TargetTagsError(f"pip debug lists no tags for {' '.join(options)}")
+    return TargetTags(tags)
+
+
+def tags_in_debug_output(text: str) -> list[str]:
+    """Return the tags in the list "Compatible tags" of `pip debug --verbose`, best first."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith("Compatible tags:"):
+            break
+    tags = []
+    for line in lines:
+        if not line.startswith(" ") or not _TAG.fullmatch(line.strip()):
+            break
+        tags.append(line.strip())
+    return tags
