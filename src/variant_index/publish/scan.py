@@ -17,7 +17,6 @@ from variant_index.model.filename import (
     SIDECAR_SUFFIX,
     FilenameError,
     escaped_version,
-    parse_sidecar_filename,
 )
 from variant_index.publish.release import (
     FILE_SUFFIXES,
@@ -167,7 +166,7 @@ def _read_source(path: Path, sha256: str) -> FoundSource:
 
 
 def _read_document(path: Path) -> bytes:
-    if parse_sidecar_filename(path.name) is None:
+    if release_of(path.name) is None:
         raise FilenameError(f"{printable(path.name)}: a sidecar's name is NAME-VERSION{SIDECAR_SUFFIX}")
     with path.open("rb") as file:
         data = file.read(MAX_DOCUMENT_BYTES + 1)
