@@ -39,7 +39,7 @@ def _releases(knowledge: Knowledge, architectures: tuple[str, ...]) -> list[Vers
     forced = knowledge.text("rocm_version")
     if forced is not None:
         version = parse_version(forced) if forced != NONE else None
-        return [release for release in up_to(version) if release in every_release()] if version else []
+        return up_to(version) if version is not None else []
     driver = knowledge.text("kernel_driver")
     if not architectures or driver is None:
         return []  # a loaded amdgpu module is no GPU

@@ -51,8 +51,13 @@ _FIRST: tuple[tuple[str, Version], ...] = (
 
 
 def up_to(version: Version) -> list[Version]:
-    """Return a forced release and the older ones that its driver still runs, newest first."""
+    """Return a forced release and the older ones that its driver still runs, newest first.
+
+    Nothing for a release older than any wheel's.
+    """
     version = _clamped(version)
+    if version[0] < _OLDEST_MAJOR:
+        return []
     newest = _RELEASES[-1]
     # Minor numbers between the newest release we know and a newer one forced: they exist, or do no harm.
     unknown = [(version[0], minor) for minor in range(version[1])] if version > newest else []
