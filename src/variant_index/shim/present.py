@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from packaging.version import Version
@@ -16,7 +16,7 @@ from packaging.version import Version
 from variant_index.errors import printable
 from variant_index.model.filename import WheelFilename
 from variant_index.model.properties import Properties
-from variant_index.selection.choice import Choice, TargetTags, choose
+from variant_index.selection.choice import Candidate, Choice, TargetTags, choose
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.upstream.releases import Release, Releases
 from variant_index.upstream.sidecar import STRONG_HASHES
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
 __all__ = ["Chosen", "Listed", "Presented", "choose_release", "legal_filename", "present"]
+
+_UNCHECKED: Final = "is listed without a SHA-256 hash, so its bytes could not be checked"
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,8 @@ def present(
     warnings = list(releases.problems)
     kept: dict[str, Listed] = {}
     for release in releases.with_variants:
-        choice, problems = choose_release(release, documents.get(release.version), supported, tags)
-        warnings += problems
+        choice = choose_release(release, documents.get(release.version), supported, tags)
+        warnings += _unchecked_warning(release, choice)
         kept.update(_kept_wheels(release, choice))
     files = []
     for file in page.files:
@@ -123,27 +125,28 @@ def present(
 
 def choose_release(
     release: Release, document: VariantsDocument | None, supported: Properties, tags: TargetTags
-) -> tuple[Choice, tuple[str, ...]]:
-    """Judge the wheels of one release, and say what was left out before.
+) -> Choice:
+    """Judge the wheels of one release.
 
-    Variant wheels whose bytes could not be checked are left out. Yanked wheels are considered only when
+    Variant wheels whose bytes could not be checked never fit. Yanked wheels are considered only when
     none of the others fits (PEP 592).
-
-    Returns:
-        The verdict, and one printable line for each rule that left wheels out.
     """
-    unchecked = {wheel for wheel, file in release.wheels.items() if wheel.label and not _checkable(file)}
-    problems: tuple[str, ...] = ()
-    if unchecked:
-        shown = printable(min(wheel.filename for wheel in unchecked))
-        more = f" and {len(unchecked) - 1} more" if len(unchecked) > 1 else ""
-        problems = (f"variants of {release} are ignored: {shown}{more} listed without a SHA-256 hash",)
-    wheels = [wheel for wheel in release.wheels if wheel not in unchecked] if unchecked else release.wheels
-    current = [wheel for wheel in wheels if not release.wheels[wheel].yanked]
+    files = release.wheels
+    checkable = [wheel for wheel, file in files.items() if not wheel.label or _checkable(file)]
+    current = [wheel for wheel in checkable if not files[wheel].yanked]
     choice = choose(current, document, supported, tags)
-    if choice.selected is None and len(current) < len(wheels):
-        choice = choose(wheels, document, supported, tags)
-    return choice, problems
+    if choice.selected is None and len(current) < len(checkable):
+        current = checkable
+        choice = choose(current, document, supported, tags)
+    if len(current) == len(files):
+        return choice
+    judged = set(current)
+    left_out = [
+        Candidate(wheel, False, None, _UNCHECKED if wheel.label and not _checkable(file) else "yanked")
+        for wheel, file in files.items()
+        if wheel not in judged
+    ]
+    return Choice((*choice.candidates, *sorted(left_out, key=lambda candidate: candidate.wheel.filename)))
 
 
 def legal_filename(wheel: WheelFilename) -> str:
@@ -164,6 +167,16 @@ def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
         chosen = Chosen(release.name, str(release.version), wheel.label, reasons[wheel], wheel.filename)
         kept[wheel.filename] = Listed(replace(file, filename=legal_filename(wheel)), chosen)
     return kept
+
+
+def _unchecked_warning(release: Release, choice: Choice) -> list[str]:
+    unchecked = [
+        candidate.wheel.filename for candidate in choice.candidates if candidate.reason == _UNCHECKED
+    ]
+    if not unchecked:
+        return []
+    more = f" and {len(unchecked) - 1} more" if len(unchecked) > 1 else ""
+    return [f"variants of {release} are ignored: {printable(unchecked[0])}{more} {_UNCHECKED}"]
 
 
 def _checkable(file: ProjectFile) -> bool:

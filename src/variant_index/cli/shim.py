@@ -1,0 +1,79 @@
+"""`variant-index shim`: the variant-aware index in front of any installer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from variant_index.cli.source_options import SourceOptions, read_machine, source_options, target_python
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  variant-index shim --index-url http://127.0.0.1:8000/simple/
+  uv pip install torch --default-index "$(head -1 shim.out)"
+"""
+
+_COLOURS = {"chosen": "green", "warning": "yellow", "error": "red"}
+
+
+@click.command(name="shim", epilog=_EPILOG)
+@source_options
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="The port on 127.0.0.1; 0, the default, takes any free one.",
+)
+def command(
+    *,
+    python: str | None,
+    machine_file: Path | None,
+    port: int,
+    **source: Any,
+) -> int:
+    """Run the variant-aware index until Ctrl-C or SIGTERM.
+
+    The first line on stdout is the address to give to an installer as its only index. It holds a
+    secret that changes with each run, and answers on this machine only. Choices, warnings and errors go
+    to stderr as they happen.
+    """
+    from variant_index.shim.journal import Journal
+    from variant_index.shim.server import ShimServer
+    from variant_index.shim.target import tags_of
+
+    options = SourceOptions(**source)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    target = target_python(python)
+    server = ShimServer(
+        options.sources(),
+        options.network(),
+        lambda: read_machine(machine_file),
+        lambda: tags_of(target),
+        Journal(_print),
+        port=port,
+    )
+    with server:
+        click.echo(server.index_url)
+        stop.wait()
+    return 0
+
+
+def _print(line: str) -> None:
+    kind, colon, rest = line.partition(":")
+    if "NO_COLOR" not in os.environ:
+        kind = click.style(kind, fg=_COLOURS.get(kind))
+    click.echo(f"{kind}{colon}{rest}", err=True)

@@ -1,0 +1,145 @@
+"""The options with which commands are told where packages come from and what they are chosen for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from variant_index.errors import InputError
+
+if TYPE_CHECKING:
+    from variant_index.model.machine import MachineProfile
+    from variant_index.upstream.network import Network
+    from variant_index.upstream.source import Source
+
+__all__ = ["SourceOptions", "read_machine", "source_options", "target_python"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "-i",
+        "--index-url",
+        default="https://pypi.org/simple/",
+        show_default=True,
+        metavar="URL",
+        help="The first index to ask.",
+    ),
+    click.option(
+        "--extra-index-url",
+        "extra_index_urls",
+        multiple=True,
+        metavar="URL",
+        help="An index to ask when those before it do not have the project; may be repeated.",
+    ),
+    click.option(
+        "-f",
+        "--find-links",
+        "find_links",
+        multiple=True,
+        metavar="PATH|URL",
+        help="A folder or page of links to files, besides the indexes; may be repeated.",
+    ),
+    click.option(
+        "--cert", type=click.Path(exists=True), metavar="PATH", help="Trusted certificates, as PEM."
+    ),
+    click.option("--proxy", metavar="URL", help="A proxy for every request."),
+    click.option(
+        "--trusted-host",
+        "trusted_hosts",
+        multiple=True,
+        metavar="HOST[:PORT]",
+        help="A host whose certificate is not checked; may be repeated.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1, max=3600),
+        default=15.0,
+        show_default=True,
+        help="Seconds to wait for an index.",
+    ),
+    click.option(
+        "--python",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="PATH",
+        help="The interpreter to install for; the active environment's by default.",
+    ),
+    click.option(
+        "--machine",
+        "machine_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Choose for the machine that `variant-index machine --json` described, not for this one.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """The values of the options that say where packages come from."""
+
+    index_url: str
+    extra_index_urls: Sequence[str]
+    find_links: Sequence[str]
+    cert: str | None
+    proxy: str | None
+    trusted_hosts: Sequence[str]
+    timeout: float
+
+    def sources(self) -> list[Source]:
+        """Return the sources in order; raises `SourceError` for an address that cannot be read."""
+        from variant_index.upstream.source import Source
+
+        indexes = [Source(url) for url in (self.index_url, *self.extra_index_urls)]
+        return [*indexes, *(Source.find_links(location) for location in self.find_links)]
+
+    def network(self) -> Network:
+        """Return the network; raises `SourceError` for an unusable certificate file or proxy."""
+        from variant_index.upstream.network import Network
+
+        return Network(self.cert, self.proxy, tuple(self.trusted_hosts), self.timeout)
+
+
+def source_options(command: _F) -> _F:
+    """Add the options to a command: the fields of `SourceOptions`, and `python` and `machine_file`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def target_python(python: str | None) -> str:
+    """Return the interpreter to install for: the one named, else the active environment's, else ours."""
+    if python is not None:
+        return python
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if folder := os.environ.get(variable):
+            for place in ("bin/python", "Scripts/python.exe", "python.exe"):
+                if (found := Path(folder, place)).is_file():
+                    return str(found)
+    return sys.executable
+
+
+def read_machine(file: Path | None) -> MachineProfile:
+    """Return the profile in a file, or this machine's.
+
+    Raises:
+        ProfileError: the file is not a machine profile.
+        DetectionError: this machine could not be examined.
+    """
+    if file is None:
+        from variant_index.detection import detect_machine
+
+        return detect_machine()
+    from variant_index.model.machine import parse_profile
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from None
+    return parse_profile(data, str(file))
