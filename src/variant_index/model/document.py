@@ -237,9 +237,9 @@ def _disputed(document: VariantsDocument, data: bytes) -> str | None:
         seen: set[str] = set()
         for key, value in pairs:
             if key in seen:
-                problems.append(f"key {printable(key)!r} appears twice in one object")
+                problems.append(f"key '{printable(key)}' appears twice in one object")
             elif value is None:
-                problems.append(f"key {printable(key)!r} is null; leave it out")
+                problems.append(f"key '{printable(key)}' is null; leave it out")
             seen.add(key)
         return True
 

@@ -65,7 +65,7 @@ def escaped_version(version: str) -> str:
     try:
         return str(Version(version))
     except InvalidVersion:
-        raise FilenameError(f"{printable(version)!r} is not a version (PEP 440)") from None
+        raise FilenameError(f"'{printable(version)}' is not a version (PEP 440)") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +118,14 @@ class WheelFilename:
             else:
                 *rest, label = rest
         if not _NAME.fullmatch(parts[0]):
-            raise FilenameError(f"{shown}: {printable(parts[0])!r} is not a project name")
+            raise FilenameError(f"{shown}: '{printable(parts[0])}' is not a project name")
         if not _VERSION.fullmatch(parts[1]):
-            raise FilenameError(f"{shown}: {printable(parts[1])!r} is not a version")
+            raise FilenameError(f"{shown}: '{printable(parts[1])}' is not a version")
         if build and not _BUILD.fullmatch(build):
-            raise FilenameError(f"{shown}: build tag {printable(build)!r} does not begin with a digit")
+            raise FilenameError(f"{shown}: build tag '{printable(build)}' does not begin with a digit")
         for tag in rest:
             if not _TAG.fullmatch(tag):
-                raise FilenameError(f"{shown}: {printable(tag)!r} is not a compatibility tag")
+                raise FilenameError(f"{shown}: '{printable(tag)}' is not a compatibility tag")
         if len(rest) + 2 + bool(build) + bool(label) != len(parts) or (label and not is_label(label)):
             # An empty part where the label belongs counts as missing, so the parts no longer add up.
             raise FilenameError(f"{shown}: a variant label is one or more of 0-9 a-z _ . (PEP 825)")

@@ -50,7 +50,7 @@ class Property(NamedTuple):
         parts = [part.strip() for part in text.split("::")]
         if len(parts) != 3:
             raise PropertyError(
-                f"property {printable(text)!r} is not of the form 'namespace :: feature :: value'"
+                f"property '{printable(text)}' is not of the form 'namespace :: feature :: value'"
             )
         for part, what, rule, alphabet in (
             (parts[0], "namespace", _NAME, "a-z 0-9 _"),
@@ -59,7 +59,7 @@ class Property(NamedTuple):
         ):
             if not rule.fullmatch(part):
                 raise PropertyError(
-                    f"property {printable(text)!r}: {what} {printable(part)!r} is not made of {alphabet}"
+                    f"property '{printable(text)}': {what} '{printable(part)}' is not made of {alphabet}"
                 )
         return cls(*parts)
 
