@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from variant_index.shim.journal import Journal
     from variant_index.shim.pip_arguments import PipArguments
     from variant_index.shim.pip_configuration import PipConfiguration
+    from variant_index.shim.pip_environment import ChildSettings
     from variant_index.shim.pip_interpreter import Interpreter
     from variant_index.upstream.network import Network
     from variant_index.upstream.source import Source
@@ -76,10 +77,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     """Take over pip's sources, run it, and say what was chosen."""
-    from variant_index.shim.journal import Journal
-    from variant_index.shim.pip_report import exit_status, report_lines
+    from variant_index.shim.endpoint import Endpoint
+    from variant_index.shim.pip_environment import child_settings
     from variant_index.shim.pip_requirements import check_requirements
-    from variant_index.shim.server import ShimServer
 
     target, configuration = _configuration(arguments, interpreter)
     proxy = configuration.value(arguments, "proxy")
@@ -92,12 +92,48 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
         for file in configuration.values(arguments, option)
     ]
     check_requirements(files, os.environ)
-    journal = Journal()
-    network = _network(arguments, configuration, proxy)
     sources = _sources(arguments, configuration)
-    tags = _tags(arguments, interpreter, target)
-    with ShimServer(sources, network, _machine(journal), tags, journal) as shim:
-        status = _run_child(arguments, interpreter, configuration, proxy, shim.index_url)
+    endpoint = Endpoint.open()
+    journals: list[Journal] = []
+
+    with contextlib.ExitStack() as until_pip_ends:
+
+        def serve() -> None:
+            # Loading the server takes as long as pip needs to its first request, so they go side by side.
+            from variant_index.shim.journal import Journal
+            from variant_index.shim.server import ShimServer
+
+            journal = Journal()
+            network = _network(arguments, configuration, proxy)
+            tags = _tags(arguments, interpreter, target)
+            server = ShimServer(sources, network, _machine(journal), tags, journal, endpoint=endpoint)
+            until_pip_ends.enter_context(server)
+            journals.append(journal)
+
+        settings = child_settings(
+            os.environ, configuration, index_url=endpoint.index_url, proxy=proxy, isolated=arguments.isolated
+        )
+        status = _run_child([interpreter.executable, "-m", "pip", *arguments.passed], settings, serve)
+    return _report(arguments, configuration, journals[0], status)
+
+
+def _run_child(command: Sequence[str], settings: ChildSettings, meanwhile: Callable[[], None]) -> int:
+    from variant_index.shim.pip_run import run_pip
+
+    if settings.configuration is None:
+        return run_pip(command, settings.environment, meanwhile)
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="variant-pip-") as folder:
+        file = Path(folder, "pip.conf")
+        file.write_text(settings.configuration)
+        return run_pip(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)}, meanwhile)
+
+
+def _report(arguments: PipArguments, configuration: PipConfiguration, journal: Journal, status: int) -> int:
+    """Say what was chosen and what went wrong, and return the exit status."""
+    from variant_index.shim.pip_report import exit_status, report_lines
+
     quiet = configuration.flag(arguments, "quiet")
     for line in report_lines(journal.chosen(), journal.warnings, journal.failures, quiet=quiet):
         _say(line)
@@ -105,30 +141,6 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
         document = "lock file" if arguments.command == "lock" else "report"
         _say(f"warning: the {document} names addresses of the shim, which are gone now; keep only its hashes")
     return exit_status(status, failed=bool(journal.failures))
-
-
-def _run_child(
-    arguments: PipArguments,
-    interpreter: Interpreter,
-    configuration: PipConfiguration,
-    proxy: str | None,
-    index_url: str,
-) -> int:
-    from variant_index.shim.pip_environment import child_settings
-    from variant_index.shim.pip_run import run_pip
-
-    settings = child_settings(
-        os.environ, configuration, index_url=index_url, proxy=proxy, isolated=arguments.isolated
-    )
-    command = [interpreter.executable, "-m", "pip", *arguments.passed]
-    if settings.configuration is None:
-        return run_pip(command, settings.environment)
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="variant-pip-") as folder:
-        file = Path(folder, "pip.conf")
-        file.write_text(settings.configuration)
-        return run_pip(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)})
 
 
 def _configuration(arguments: PipArguments, interpreter: Interpreter) -> tuple[Interpreter, PipConfiguration]:

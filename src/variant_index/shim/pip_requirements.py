@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from variant_index.errors import InputError, printable
 
@@ -165,7 +164,11 @@ def _read(file: str) -> str:
             f"{printable(file)}: a requirements file on the network cannot be checked for package sources;"
             f" download it and give the file's name"
         )
-    path = Path(url2pathname(urlsplit(file).path) if scheme == "file" else file)
+    path = Path(file)
+    if scheme == "file":
+        from urllib.request import url2pathname
+
+        path = Path(url2pathname(urlsplit(file).path))
     if not path.is_file():
         return ""
     with path.open("rb") as stream:

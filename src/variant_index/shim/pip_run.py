@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -32,10 +32,15 @@ def become_pip(python: str, arguments: Sequence[str]) -> NoReturn:
     sys.exit(subprocess.run(command, check=False).returncode)
 
 
-def run_pip(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_pip(command: Sequence[str], environment: Mapping[str, str], meanwhile: Callable[[], object]) -> int:
     """Run pip with our input and output, hand it the signals that we get, and wait for its end.
 
     To be called in the main thread.
+
+    Args:
+        command: how to run it.
+        environment: all its variables.
+        meanwhile: called while pip starts; where it raises, pip is ended.
 
     Returns:
         Its exit status; a negative number says which signal ended it.
@@ -64,6 +69,12 @@ def run_pip(command: Sequence[str], environment: Mapping[str, str]) -> int:
         child = subprocess.Popen(command, env=dict(environment))
         for number in early:
             child.send_signal(number)
+        try:
+            meanwhile()
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
         return child.wait()
     finally:
         for number, handler in former.items():

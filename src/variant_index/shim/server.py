@@ -6,7 +6,6 @@ Rules that real clients depend on: the last part of a link's path is an ordinary
 
 from __future__ import annotations
 
-import secrets
 import socketserver
 import sys
 import threading
@@ -14,10 +13,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final
 
-from variant_index.errors import InputError, printable
+from variant_index.errors import printable
 from variant_index.model.machine import MachineProfile
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.catalog import Catalog
+from variant_index.shim.endpoint import Endpoint, EndpointError
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
@@ -26,14 +26,9 @@ from variant_index.upstream.project import Upstream
 from variant_index.upstream.sidecar import SidecarReader
 from variant_index.upstream.source import Source
 
-__all__ = ["ShimServer", "ShimServerError"]
+__all__ = ["EndpointError", "ShimServer"]
 
-_HOST: Final = "127.0.0.1"
 _MAX_CONNECTIONS: Final = 128
-
-
-class ShimServerError(InputError):
-    """The server cannot listen."""
 
 
 class ShimServer:
@@ -52,6 +47,7 @@ class ShimServer:
         journal: Journal,
         *,
         port: int = 0,
+        endpoint: Endpoint | None = None,
     ) -> None:
         """Bind; the server answers once the context is entered.
 
@@ -62,21 +58,18 @@ class ShimServer:
             tags: asks the target interpreter for its tags; called like `machine`.
             journal: takes what happens.
             port: 0 for any free one.
+            endpoint: an endpoint that listens already; it is closed with the server. None for a new one.
 
         Raises:
-            ShimServerError: the port is taken.
+            EndpointError: the port is taken.
         """
-        try:
-            self._server = _Server(port)
-        except (OSError, OverflowError) as error:
-            raise ShimServerError(f"cannot listen on {_HOST} port {port}: {error}") from None
-        authority = f"{_HOST}:{self._server.server_address[1]}"
-        # 192 bits: other users of this machine can connect, but not guess the path.
-        token = secrets.token_urlsafe(24)
+        endpoint = endpoint or Endpoint.open(port)
+        self._server = _Server(endpoint)
+        token = endpoint.token
         catalog = Catalog(Upstream(sources, network), SidecarReader(network), machine, tags, journal)
-        self._server.site = Site(authority, token, catalog, FileTable(token.encode()), journal)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self.index_url = f"{self._server.site.url}simple/"
+        self._server.site = Site(endpoint.authority, token, catalog, FileTable(token.encode()), journal)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.index_url = endpoint.index_url
 
     def __enter__(self) -> ShimServer:
         self._thread.start()
@@ -96,10 +89,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
 
-    def __init__(self, port: int) -> None:
-        super().__init__((_HOST, port), ShimHandler)
+    def __init__(self, endpoint: Endpoint) -> None:
+        address = endpoint.listener.getsockname()
+        super().__init__(address, ShimHandler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = endpoint.listener
+        self.server_address = address
         self.site: Site | None = None
         self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
 
