@@ -100,6 +100,8 @@ def test_amd_driver_windows() -> None:
     assert releases(gfx_arch=gpu, kernel_driver="6.14.14")[2] == "7.0"
     assert "7.2" in releases(gfx_arch=gpu, kernel_driver="6.99.1")
     assert releases(rocm_version="7.0") == ["7.0", "6.4", "6.3", "6.2", "6.1"]
+    assert releases(rocm_version="7.50")[0] == "7.20"
+    assert releases(rocm_version="3.0") == []
     assert releases(rocm_version="10.0") == ["10.0", "7.14", "7.13", "7.12", "7.11"]
     assert releases(rocm_version="10.3") == ["10.3", "10.2", "10.1", "10.0", "7.14"]
     in_tree = releases(gfx_arch=("gfx1201",), kernel_driver="in-tree")
