@@ -16,7 +16,6 @@ from variant_index.model.document import MAX_DOCUMENT_BYTES
 from variant_index.model.filename import (
     SIDECAR_SUFFIX,
     FilenameError,
-    escaped_version,
 )
 from variant_index.publish.release import (
     FILE_SUFFIXES,
@@ -146,7 +145,10 @@ def file_sha256(path: Path) -> str:
 
 def _read_wheel(path: Path, sha256: str) -> FoundWheel:
     contents = read_wheel(path)
-    escaped_version(contents.filename.version)  # a version that is none is refused here
+    if release_of(path.name) is None:
+        raise FilenameError(
+            f"{printable(path.name)}: {printable(contents.filename.version)!r} is not a version (PEP 440)"
+        )
     return FoundWheel(
         path=path,
         filename=contents.filename,

@@ -1,0 +1,203 @@
+"""A build from end to end: what is published, what stays, and what a second run changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.making import make_wheel
+from tests.variant_index.publish.family import CU128, CU130, make_family, make_variant
+from variant_index.errors import InputError
+from variant_index.model.build_report import BuildReport
+from variant_index.publish.build import NothingToPublishError, build_index
+from variant_index.publish.write import read_published
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+def build(folder: Path, default_from: str | None = None, now: str = NOW) -> BuildReport:
+    return build_index([folder / "in"], folder / "out", now=now, default_from=default_from)
+
+
+def listed(folder: Path, name: str = "vdemo") -> list[str]:
+    return [file.filename for file in read_published(folder / "out")[name].files]
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_report_says_what_was_published(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    report = build(tmp_path)
+    assert [(release.name, release.version) for release in report.releases] == [
+        ("vdemo", "1.0"),
+        ("vdemo", "2.0"),
+    ]
+    first, second = report.releases
+    assert (first.sidecar, first.default_wheel) == (None, "vdemo-1.0-py3-none-any.whl")
+    assert second.sidecar == "vdemo-2.0-variants.json"
+    assert second.default_wheel == "vdemo-2.0-py3-none-any.whl"
+    assert second.files == second.changed
+    assert all((tmp_path / "out" / path).is_file() for path in second.files)
+    assert (second.warnings, report.refused, report.warnings) == ([], [], [])
+
+
+def test_a_second_build_changes_nothing(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    before = state(tmp_path / "out")
+    report = build(tmp_path, now="2027-01-01T00:00:00Z")
+    assert state(tmp_path / "out") == before
+    assert all(release.changed == [] for release in report.releases)
+
+
+def test_the_result_does_not_depend_on_the_place_or_order_of_the_input(tmp_path: Path) -> None:
+    make_family(tmp_path / "a" / "in")
+    build(tmp_path / "a")
+    for number, wheel in enumerate(sorted((tmp_path / "a" / "in").iterdir(), reverse=True)):
+        folder = tmp_path / "b" / "in" / str(number)
+        folder.mkdir(parents=True)
+        (folder / wheel.name).write_bytes(wheel.read_bytes())
+    build(tmp_path / "b")
+    first, second = state(tmp_path / "a" / "out"), state(tmp_path / "b" / "out")
+    assert {path: data for path, (_, data) in first.items()} == {
+        path: data for path, (_, data) in second.items()
+    }
+
+
+def test_a_refused_release_stays_published_as_it_was(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    before = listed(tmp_path)
+    make_variant(tmp_path / "in", "vdemo-2.0-cp312-cp312-linux_x86_64-cu128.whl", CU130)
+    make_wheel(tmp_path / "in", "vdemo-3.0-py3-none-any.whl")
+    report = build(tmp_path)
+    assert [(refusal.name, refusal.version) for refusal in report.refused] == [("vdemo", "2.0")]
+    assert [release.version for release in report.releases] == ["1.0", "3.0"]
+    assert sorted(listed(tmp_path)) == sorted([*before, "vdemo-3.0-py3-none-any.whl"])
+    assert not (tmp_path / "out/simple/vdemo/vdemo-2.0-cp312-cp312-linux_x86_64-cu128.whl").exists()
+    assert report.warnings == []
+
+
+def test_nothing_of_a_release_refused_at_first_is_published(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    (tmp_path / "in" / "vdemo-2.0-py3-none-any-bad.whl").write_bytes(b"")
+    build(tmp_path)
+    assert {path.name for path in (tmp_path / "out/simple/vdemo").iterdir()} == {
+        "index.html",
+        "index.json",
+        "vdemo-1.0-py3-none-any.whl",
+        "vdemo-1.0-py3-none-any.whl.metadata",
+    }
+
+
+def test_when_every_release_is_refused_the_index_stays(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    before = state(tmp_path / "out")
+    for path in (tmp_path / "in").iterdir():
+        path.write_bytes(b"broken")
+    report = build(tmp_path)
+    assert report.releases == []
+    assert {refusal.version for refusal in report.refused} == {"1.0", "2.0"}
+    assert state(tmp_path / "out") == before
+
+
+def test_a_published_name_with_other_bytes_is_refused(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    before = state(tmp_path / "out")
+    make_wheel(tmp_path / "in", "vdemo-1.0-py3-none-any.whl", requires_dist=["other"])
+    report = build(tmp_path)
+    (refusal,) = report.refused
+    assert refusal.version == "1.0"
+    assert "published with other bytes" in refusal.reason
+    assert state(tmp_path / "out") == before
+
+
+def test_what_is_gone_from_the_input_is_no_longer_listed_and_that_is_said(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    make_wheel(tmp_path / "in", "other-1.0-py3-none-any.whl")
+    build(tmp_path)
+    for path in (tmp_path / "in").glob("*1.0*"):
+        path.unlink()
+    report = build(tmp_path)
+    assert [warning.partition(":")[0] for warning in report.warnings] == ["other 1.0", "vdemo 1.0"]
+    assert "vdemo-1.0-py3-none-any.whl" not in listed(tmp_path)
+    assert "other" not in read_published(tmp_path / "out")
+    assert b"other" not in (tmp_path / "out/simple/index.html").read_bytes()
+
+
+def test_an_added_variant_joins_the_sidecar(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    make_variant(tmp_path / "in", "vdemo-2.0-py3-none-any-cu129.whl", CU128)
+    report = build(tmp_path)
+    changed = {Path(path).name for path in report.releases[1].changed}
+    assert changed == {
+        "vdemo-2.0-py3-none-any-cu129.whl",
+        "vdemo-2.0-py3-none-any-cu129.whl.metadata",
+        "vdemo-2.0-variants.json",
+    }
+    assert b'"cu129"' in (tmp_path / "out/simple/vdemo/vdemo-2.0-variants.json").read_bytes()
+
+
+def test_an_index_is_never_emptied_by_accident(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    before = state(tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NothingToPublishError, match="no wheels found"):
+        build_index([tmp_path / "empty"], tmp_path / "out", now=NOW)
+    assert state(tmp_path / "out") == before
+
+
+def test_the_index_may_lie_inside_its_input(tmp_path: Path) -> None:
+    make_family(tmp_path)
+    for _ in range(2):
+        report = build_index([tmp_path], tmp_path / "out", now=NOW)
+        assert len(report.releases) == 2
+        assert not report.refused
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    told: list[tuple[str, int, int]] = []
+    build_index([tmp_path / "in"], tmp_path / "out", now=NOW, progress=lambda *step: told.append(step))
+    assert [step for step in told if step[0] == "reading"] == [("reading", n, 5) for n in range(1, 6)]
+    assert told[-1][1] == told[-1][2]
+
+
+def test_a_default_wheel_is_made_from_a_variant(tmp_path: Path) -> None:
+    make_family(tmp_path / "in", default=False)
+    report = build(tmp_path, default_from="null")
+    assert report.releases[1].default_wheel == "vdemo-2.0-py3-none-any.whl"
+    assert report.releases[1].warnings == []
+    assert "vdemo-2.0-py3-none-any.whl" in listed(tmp_path)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["simple"]
+    before = state(tmp_path / "out")
+    build(tmp_path, default_from="null")
+    assert state(tmp_path / "out") == before
+
+
+def test_a_default_wheel_is_made_only_where_one_lacks(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    report = build(tmp_path, default_from="cu128")
+    plain = (tmp_path / "in/vdemo-2.0-py3-none-any.whl").read_bytes()
+    assert (tmp_path / "out/simple/vdemo/vdemo-2.0-py3-none-any.whl").read_bytes() == plain
+    assert report.releases[1].warnings == []
+
+
+def test_a_release_without_that_variant_is_named(tmp_path: Path) -> None:
+    make_family(tmp_path / "in", default=False)
+    report = build(tmp_path, default_from="cu999")
+    assert report.releases[1].default_wheel is None
+    assert report.releases[1].warnings[-1] == "vdemo 2.0: no variant 'cu999' to make its plain wheel from"
+    with pytest.raises(InputError, match="is not a label"):
+        build(tmp_path, default_from="CU 128")

@@ -1,0 +1,213 @@
+"""The static server over real HTTP: content types, negotiation, and what it must not serve."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.variant_index.publish.family import make_family
+from variant_index.publish.build import build_index
+from variant_index.publish.serve import IndexServer, ServeError
+from variant_index.simple_api.parse import parse_page
+from variant_index.simple_api.render import HTML_TYPE, HTML_V1_TYPE, JSON_TYPE
+
+PIP_ACCEPT = f"{JSON_TYPE}, {HTML_V1_TYPE}; q=0.1, text/html; q=0.01"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexServer]:
+    folder = tmp_path_factory.mktemp("serve")
+    build_index([make_family(folder / "in")], folder / "out", now="2026-01-01T00:00:00Z")
+    (folder / "out" / "secret.txt").write_text("secret")
+    (folder / "secret.whl").write_text("secret")
+    simple = folder / "out" / "simple"
+    (simple / "vdemo" / "link-1-py3-none-any.whl").symlink_to(folder / "secret.whl")
+    (simple / "vdemo" / ".part-1.whl").write_text("secret")
+    (simple / "vdemo" / "notes.txt").write_text("secret")
+    (simple / "vdemo" / "vdemo-1.0.tar.gz").write_bytes(b"x" * 300_000)
+    with IndexServer(folder / "out") as running:
+        thread = threading.Thread(target=running.serve_forever, args=[0.02])
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def ask(
+    server: IndexServer, path: str, method: str = "GET", **headers: str
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    try:
+        connection.putrequest(method, path, skip_host="Host" in headers)
+        for key, value in headers.items():
+            connection.putheader(key.replace("_", "-"), value)
+        connection.endheaders()
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "content_type"),
+    [
+        ("/simple/", None, "text/html; charset=utf-8"),
+        ("/simple/", PIP_ACCEPT, JSON_TYPE),
+        ("/simple/vdemo/", PIP_ACCEPT, JSON_TYPE),
+        ("/simple/vdemo/", "text/html", "text/html; charset=utf-8"),
+        ("/simple/vdemo/", HTML_V1_TYPE, HTML_V1_TYPE),
+        ("/simple/vdemo/index.html", PIP_ACCEPT, "text/html; charset=utf-8"),
+        ("/simple/vdemo/index.json", None, JSON_TYPE),
+        ("/simple/vdemo/vdemo-2.0-variants.json", None, "application/json"),
+        ("/simple/vdemo/vdemo-2.0-py3-none-any-cu128.whl", None, "application/octet-stream"),
+        ("/simple/vdemo/vdemo-2.0-py3-none-any-cu128.whl.metadata", None, "text/plain; charset=utf-8"),
+        ("/simple/vdemo/vdemo-1.0.tar.gz", None, "application/gzip"),
+        ("/simple/vdemo/?x=1", PIP_ACCEPT, JSON_TYPE),
+        ("/simple/vdemo/vdemo%2D1.0.tar.gz", None, "application/gzip"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_content_types(
+    server: IndexServer, path: str, accept: str | None, content_type: str, method: str
+) -> None:
+    status, headers, body = ask(server, path, method, **({"Accept": accept} if accept else {}))
+    assert (status, headers["Content-Type"]) == (200, content_type)
+    assert headers["Cache-Control"] == "no-cache"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    length = int(headers["Content-Length"])
+    assert len(body) == (length if method == "GET" else 0)
+    assert length > 0
+
+
+def test_both_forms_are_the_same_page(server: IndexServer) -> None:
+    url = f"{server.url}vdemo/"
+    pages = [
+        parse_page(ask(server, "/simple/vdemo/", Accept=kind)[2], kind, url, "vdemo")
+        for kind in (JSON_TYPE, HTML_TYPE)
+    ]
+    assert [file.url for file in pages[0].files] == [file.url for file in pages[1].files]
+    for file in pages[0].files:
+        assert ask(server, file.url.removeprefix(f"http://127.0.0.1:{server.server_port}"))[0] == 200
+
+
+def test_the_page_varies_by_what_is_accepted(server: IndexServer) -> None:
+    assert ask(server, "/simple/vdemo/")[1]["Vary"] == "Accept"
+    assert ask(server, "/simple/vdemo/", Accept="image/png")[0] == 406
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/", "/simple/"),
+        ("/simple", "/simple/"),
+        ("/simple/vdemo", "/simple/vdemo/"),
+        ("/simple/VDemo/", "/simple/vdemo/"),
+        ("/simple/a.b_c/", "/simple/a-b-c/"),
+        ("/simple/%0D%0ASet-Cookie/", None),
+    ],
+)
+def test_redirects_to_the_normal_address(server: IndexServer, path: str, location: str | None) -> None:
+    status, headers, _ = ask(server, path)
+    assert (status, headers["Location"]) == ((302, location) if location else (404, None))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/simple/../secret.txt",
+        "/simple/%2e%2e/secret.txt",
+        "/secret.txt",
+        "/simple/vdemo/..%2f..%2f..%2fsecret.whl",
+        "/simple/vdemo/%2e%2e/%2e%2e/%2e%2e/secret.whl",
+        "/simple/vdemo/link-1-py3-none-any.whl",
+        "/simple/vdemo/.part-1.whl",
+        "/simple/vdemo/notes.txt",
+        "/simple/vdemo/a/b.whl",
+        "/simple//vdemo/",
+        "/simple/nothing/",
+        "/simple/nothing",
+        "/simple/vdemo/nothing.whl",
+        "/simple/vdemo/json",
+        "/simple/vdemo/%00.whl",
+        "/simple/vdemo/%ff.whl",
+        "/simple/vdemo/C:%5Csecret.whl",
+        "/simple/" + "a" * 5000 + ".whl",
+        "*",
+    ],
+)
+def test_what_is_not_served(server: IndexServer, path: str) -> None:
+    status, _, body = ask(server, path)
+    assert status == 404
+    assert b"secret" not in body
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["..", ".", "%2e%2e", "%2F", "simple", "vdemo", "secret.txt", "", "%5c"]), max_size=8
+    )
+)
+def test_no_path_leads_out(server: IndexServer, parts: list[str]) -> None:
+    assert b"secret" not in ask(server, "/" + "/".join(parts))[2]
+
+
+def test_an_unchanged_file_is_not_sent_again(server: IndexServer) -> None:
+    _, headers, _ = ask(server, "/simple/vdemo/vdemo-1.0.tar.gz")
+    status, _, body = ask(server, "/simple/vdemo/vdemo-1.0.tar.gz", If_None_Match=headers["ETag"])
+    assert (status, body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:80", 200),
+        ("127.0.0.1", 200),
+        ("evil.example", 421),
+        ("evil:8000", 421),
+    ],
+)
+def test_only_loopback_names_are_answered(server: IndexServer, host: str, status: int) -> None:
+    assert ask(server, "/simple/", Host=host)[0] == status
+
+
+def test_other_methods_are_refused(server: IndexServer) -> None:
+    assert ask(server, "/simple/", "POST")[0] == 501
+
+
+def test_a_kept_connection_answers_without_the_40_ms_pause(server: IndexServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    start = time.perf_counter()
+    for _ in range(50):
+        connection.request("GET", "/simple/vdemo/", headers={"Accept": JSON_TYPE})
+        assert connection.getresponse().read()
+    assert time.perf_counter() - start < 50 * 0.02
+    connection.close()
+
+
+def test_a_client_that_goes_away_is_no_error(server: IndexServer, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(5):
+        client = socket.create_connection(("127.0.0.1", server.server_port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # close with a reset
+        client.sendall(b"GET /simple/vdemo/vdemo-1.0.tar.gz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.close()
+    assert ask(server, "/simple/")[0] == 200
+    time.sleep(0.1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_cannot_be_served(server: IndexServer, tmp_path: Path) -> None:
+    with pytest.raises(ServeError, match="no index here"):
+        IndexServer(tmp_path)
+    with pytest.raises(ServeError, match="--port"):
+        IndexServer(server.root, server.server_port)
+    with pytest.raises(ServeError, match="65535"):
+        IndexServer(server.root, 70_000)
