@@ -92,7 +92,7 @@ def _obstacle(
         return f"{needs}, no provider here answers for namespace {namespace}"
     if words is None:
         supported = list(features.get(feature, {}))
-        return f"{needs}, this machine has {_either(supported) if supported else 'none'}"
+        return f"{needs}, this machine has {_all(supported) if supported else 'none'}"
     if (namespace, feature) == ("nvidia", "cuda_version_upper_bound"):
         # The driver's own version says more than the list of all versions above it.
         feature = "cuda_version_lower_bound"
@@ -122,13 +122,17 @@ def _numbers(value: str) -> tuple[list[int], str]:
     return [int(number) for number in _NUMBER.findall(value)], value
 
 
-def _either(values: Iterable[str], limit: int = 8) -> str:
+def _either(values: Iterable[str], word: str = "or", limit: int = 8) -> str:
     shown = list(values)
     if len(shown) == 1:
         return shown[0]
     if len(shown) > limit:
-        return f"{', '.join(shown[:limit])} or {len(shown) - limit} others"
-    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+        return f"{', '.join(shown[:limit])} {word} {len(shown) - limit} others"
+    return f"{', '.join(shown[:-1])} {word} {shown[-1]}"
+
+
+def _all(values: Iterable[str]) -> str:
+    return _either(values, "and")
 
 
 _WORDS: dict[tuple[str, str], _Words] = {
@@ -149,12 +153,12 @@ _WORDS: dict[tuple[str, str], _Words] = {
     ),
     ("amd", "gfx_arch"): _Words(
         lambda values: f"GPU {_either(values)}",
-        lambda supported: f"this one is {_either(supported)}",
+        lambda supported: f"this machine has {_all(supported)}",
         "no GPU's architecture is known",
     ),
     ("amd", "rocm_version"): _Words(
         lambda values: f"ROCm {_either(sorted(values, key=_numbers))}",
-        lambda supported: f"driver supports {_either(supported)}",
+        lambda supported: f"driver supports {_all(supported)}",
         "the driver's ROCm versions are not known",
     ),
     ("x86_64", "level"): _Words(
