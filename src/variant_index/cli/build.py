@@ -84,7 +84,8 @@ def _print(report: BuildReport) -> None:
         wheels = sum(path.endswith(".whl") for path in release.files)
         variants = f", {release.sidecar}" if release.sidecar else ""
         state = f"{len(release.changed)} files written" if release.changed else "up to date"
-        click.echo(f"{release.name} {release.version}: {wheels} wheels{variants} ({state})")
+        plural = "" if wheels == 1 else "s"
+        click.echo(f"{release.name} {release.version}: {wheels} wheel{plural}{variants} ({state})")
 
 
 def _complain(kind: str, colour: str, message: str) -> None:

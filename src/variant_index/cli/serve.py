@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -35,21 +35,12 @@ def command(out: Path, port: int) -> None:
     """
     from variant_index.publish.serve import IndexServer
 
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    try:
-        with IndexServer(out, port) as server:
-            click.echo(server.url)
-            server.serve_forever(poll_interval=0.1)
-    except _StopServing:
-        pass
-
-
-class _StopServing(Exception):  # noqa: N818 -- a request, not an error
-    """Raised in the main thread by the signals that end the server."""
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not end in a traceback
-    raise _StopServing
+        signal.signal(number, lambda _number, _frame: stop.set())
+    with IndexServer(out, port) as server:
+        threading.Thread(target=server.serve_forever, args=[0.1], daemon=True).start()
+        click.echo(server.url)
+        while not stop.wait(1):  # with a timeout, so that Ctrl-C gets through on Windows
+            pass
+        server.shutdown()
