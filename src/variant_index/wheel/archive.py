@@ -17,13 +17,23 @@ from typing import NamedTuple, NoReturn
 
 from variant_index.errors import InputError, printable
 
-__all__ = ["CENTRAL_HEADER", "LOCAL_HEADER", "MAX_ARCHIVE_BYTES", "Archive", "Entry", "WheelError"]
+__all__ = [
+    "CENTRAL_HEADER",
+    "END",
+    "END64",
+    "END64_LOCATOR",
+    "LOCAL_HEADER",
+    "MAX_ARCHIVE_BYTES",
+    "Archive",
+    "Entry",
+    "WheelError",
+]
 
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 CENTRAL_HEADER = struct.Struct("<4s6H3L5H2L")
-_END = struct.Struct("<4s4H2LH")
-_END64_LOCATOR = struct.Struct("<4sLQL")
-_END64 = struct.Struct("<4sQ2H2L4Q")
+END = struct.Struct("<4s4H2LH")
+END64_LOCATOR = struct.Struct("<4sLQL")
+END64 = struct.Struct("<4sQ2H2L4Q")
 
 MAX_ARCHIVE_BYTES = (1 << 32) - 2
 """Larger archives are refused: they need 64-bit fields in every header, where readers disagree most."""
@@ -211,26 +221,26 @@ class Archive:
 
     def _find_directory(self) -> tuple[int, int, int]:
         """Return the central directory's offset, size and number of entries."""
-        end = self.size - _END.size
-        if end < 0 or self._tail[-_END.size :][:4] != b"PK\x05\x06":
+        end = self.size - END.size
+        if end < 0 or self._tail[-END.size :][:4] != b"PK\x05\x06":
             if b"PK\x05\x06" in self._tail:
                 self.refuse("bytes after the archive, or an archive comment")
             self.refuse("not a complete zip archive (truncated?)")
-        _, disk, first_disk, here, count, size, offset, comment = _END.unpack(self._tail[-_END.size :])
+        _, disk, first_disk, here, count, size, offset, comment = END.unpack(self._tail[-END.size :])
         if comment:
             self.refuse("truncated: its comment is missing")
-        locator = end - _END64_LOCATOR.size
+        locator = end - END64_LOCATOR.size
         if locator >= self._tail_start and self.read_at(locator, 4) == b"PK\x06\x07":
-            end = locator - _END64.size
+            end = locator - END64.size
             if end < 0:
                 self.refuse("ZIP64 end record outside of the file")
-            _, disk64, where, disks = _END64_LOCATOR.unpack(self.read_at(locator, _END64_LOCATOR.size))
+            _, disk64, where, disks = END64_LOCATOR.unpack(self.read_at(locator, END64_LOCATOR.size))
             if where != end or disk64 or disks != 1:
                 self.refuse("ZIP64 end record is not just before its locator")
             short = (disk, first_disk, here, count, size, offset)
-            record = _END64.unpack(self.read_at(end, _END64.size))
+            record = END64.unpack(self.read_at(end, END64.size))
             sign, length, _, _, disk, first_disk, here, count, size, offset = record
-            if sign != b"PK\x06\x06" or length != _END64.size - 12:
+            if sign != b"PK\x06\x06" or length != END64.size - 12:
                 self.refuse("ZIP64 end record is damaged or has an extension")
             for value, wide, unset in zip(short, record[4:], [0xFFFF] * 4 + [0xFFFFFFFF] * 2, strict=True):
                 if value not in (wide, unset):

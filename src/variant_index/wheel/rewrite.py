@@ -1,0 +1,230 @@
+"""Write a changed archive: kept entries are copied as they are, compressed bytes and all.
+
+A plan says what the new archive holds; writing it copies raw ranges of the old file, so it is as fast as
+a copy of the file and needs no compressor. Equal input gives equal bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import secrets
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from variant_index.errors import printable
+from variant_index.wheel.archive import (
+    CENTRAL_HEADER,
+    END,
+    END64,
+    END64_LOCATOR,
+    LOCAL_HEADER,
+    MAX_ARCHIVE_BYTES,
+    Archive,
+    Entry,
+    WheelError,
+)
+
+__all__ = ["Added", "Kept", "Part", "write_archive"]
+
+_CHUNK = 1 << 26
+_UTF8 = 0x800
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry of the old archive, kept byte for byte except for its name."""
+
+    entry: Entry
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new file, stored without compression so that its bytes do not depend on a compressor's version.
+
+    Attributes:
+        name: its path in the archive.
+        content: its bytes.
+        like: the entry that time stamp and permissions are taken from.
+    """
+
+    name: str
+    content: bytes
+    like: Entry
+
+
+Part = Kept | Added
+"""One entry of the archive to write; a plan is a sequence of them, in the order of the file."""
+
+
+def write_archive(
+    archive: Archive,
+    plan: Sequence[Part],
+    target: Path,
+    *,
+    force: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Write the planned archive to `target`, all or nothing.
+
+    Args:
+        archive: the old archive; its framing has been checked.
+        plan: what the new archive holds.
+        target: the file to write. When it exists with the same bytes it is left alone.
+        force: replace an existing file with other bytes.
+        progress: called now and then with the number of bytes written since the last call.
+
+    Raises:
+        WheelError: `target` exists with other bytes, the archive would be too large, or writing failed.
+    """
+    names = [part.name for part in plan]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        archive.refuse(f"would hold {printable(twice)} twice")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb", buffering=0) as file:
+            _write(archive, plan, file, progress or (lambda _: None))
+        if not force and target.exists():
+            if not filecmp.cmp(temporary, target, shallow=False):
+                archive.refuse(f"{printable(target.name)} exists with other content; --force replaces it")
+            return
+        temporary.replace(target)
+    except OSError as error:
+        raise WheelError(f"{printable(str(target))}: {error.strerror or 'cannot be written'}") from None
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _write(archive: Archive, plan: Sequence[Part], file: BinaryIO, progress: Callable[[int], object]) -> None:
+    ends = _entry_ends(archive)
+    directory: list[bytes] = []
+    position = 0
+    # Neighbours that stay neighbours are copied as one range: usually that is nearly the whole file.
+    start = stop = 0
+
+    def flush() -> None:
+        nonlocal start, stop
+        _copy(archive, start, stop, file, progress)
+        start = stop = 0
+
+    for part in plan:
+        if isinstance(part, Added):
+            flush()
+            local, central = _new_headers(part, position)
+            _write_all(file, local + part.content)
+            directory.append(central)
+            position += len(local) + len(part.content)
+            progress(len(part.content))
+            continue
+        entry, end = part.entry, ends[part.entry.offset]
+        directory.append(_moved_record(archive, part, position))
+        if part.name == entry.name:
+            if entry.offset != stop:
+                flush()
+                start = entry.offset
+            stop = end
+            position += end - entry.offset
+            continue
+        flush()
+        header = _renamed_header(archive, part)
+        old_header = LOCAL_HEADER.size + len(entry.name.encode())
+        _write_all(file, header)
+        _copy(archive, entry.offset + old_header, end, file, progress)
+        position += len(header) + end - entry.offset - old_header
+    flush()
+    tail = b"".join(directory)
+    tail += _end_records(len(plan), len(tail), position)
+    if position + len(tail) > MAX_ARCHIVE_BYTES:
+        archive.refuse("would become larger than 4 GiB, which is not supported")
+    _write_all(file, tail)
+
+
+def _entry_ends(archive: Archive) -> dict[int, int]:
+    """Return the offset behind each entry, keyed by its own offset; framing leaves no gaps."""
+    offsets = sorted(entry.offset for entry in archive.entries.values())
+    return dict(zip(offsets, [*offsets[1:], archive.directory_offset], strict=False))
+
+
+def _new_headers(part: Added, offset: int) -> tuple[bytes, bytes]:
+    """Return the local header and the central record of a new entry."""
+    name = part.name.encode()
+    flags = 0 if part.name.isascii() else _UTF8
+    time, date = part.like.dos_time & 0xFFFF, part.like.dos_time >> 16
+    crc, size = zlib.crc32(part.content), len(part.content)
+    local = LOCAL_HEADER.pack(b"PK\x03\x04", 20, flags, 0, time, date, crc, size, size, len(name), 0)
+    # Made by version 2.0 on Unix (3), as every wheel builder writes.
+    attributes = part.like.mode << 16
+    central = CENTRAL_HEADER.pack(
+        b"PK\x01\x02",
+        3 << 8 | 20,
+        *(20, flags, 0, time, date, crc, size, size, len(name)),
+        *(0, 0, 0, 0, attributes, offset),
+    )
+    return local + name, central + name
+
+
+def _renamed_header(archive: Archive, part: Kept) -> bytes:
+    header = bytearray(archive.read_at(part.entry.offset, LOCAL_HEADER.size))
+    name = part.name.encode()
+    header[26:28] = len(name).to_bytes(2, "little")
+    return bytes(header) + name
+
+
+def _moved_record(archive: Archive, part: Kept, offset: int) -> bytes:
+    record = bytearray(archive.directory[part.entry.record : part.entry.record_end])
+    record[42:46] = offset.to_bytes(4, "little")
+    if part.name != part.entry.name:
+        name = part.name.encode()
+        record[28:30] = len(name).to_bytes(2, "little")
+        record[CENTRAL_HEADER.size : CENTRAL_HEADER.size + len(part.entry.name.encode())] = name
+    return bytes(record)
+
+
+def _end_records(count: int, size: int, offset: int) -> bytes:
+    wide = b""
+    if count >= 0xFFFF:
+        wide = END64.pack(b"PK\x06\x06", END64.size - 12, 45, 45, 0, 0, count, count, size, offset)
+        wide += END64_LOCATOR.pack(b"PK\x06\x07", 0, offset + size, 1)
+        count = 0xFFFF
+    return wide + END.pack(b"PK\x05\x06", 0, 0, count, count, size, offset, 0)
+
+
+def _copy(archive: Archive, start: int, stop: int, file: BinaryIO, progress: Callable[[int], object]) -> None:
+    for offset, length in _chunks(start, stop):
+        copied = _copy_in_kernel(archive, offset, length, file)
+        if copied < length:
+            _write_all(file, archive.read_at(offset + copied, length - copied))
+        progress(length)
+
+
+def _chunks(start: int, stop: int) -> Iterable[tuple[int, int]]:
+    return ((offset, min(_CHUNK, stop - offset)) for offset in range(start, stop, _CHUNK))
+
+
+def _copy_in_kernel(archive: Archive, offset: int, length: int, file: BinaryIO) -> int:
+    """Copy without passing the bytes through Python where the system can; return how many were copied."""
+    if not hasattr(os, "copy_file_range"):
+        return 0
+    copied = 0
+    # Not every pair of file systems can do it; whatever is left over goes the plain way.
+    with suppress(OSError):
+        while copied < length:
+            done = os.copy_file_range(archive.fileno(), file.fileno(), length - copied, offset + copied)
+            if not done:
+                break
+            copied += done
+    return copied
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    # An unbuffered file may take only a part at a time.
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
