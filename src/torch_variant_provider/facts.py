@@ -51,21 +51,28 @@ class Findings:
         notes: what it could not find and why, where that is ordinary (no such library here).
         warnings: what is wrong with the machine or its driver; the user should read these.
         unanswered: a driver is evidently there and did not say what it supports.
+        hung: it did not answer in time, so another call to it would not either.
+        conclusive: there is no driver; whatever later sources find is not usable.
     """
 
-    __slots__ = ("notes", "unanswered", "values", "warnings")
+    __slots__ = ("conclusive", "hung", "notes", "unanswered", "values", "warnings")
 
     def __init__(
         self,
         values: dict[str, Value] | None = None,
         notes: list[str] | None = None,
         warnings: list[str] | None = None,
+        *,
         unanswered: bool = False,
+        hung: bool = False,
+        conclusive: bool = False,
     ) -> None:
         self.values = {} if values is None else values
         self.notes = [] if notes is None else notes
         self.warnings = [] if warnings is None else warnings
         self.unanswered = unanswered
+        self.hung = hung
+        self.conclusive = conclusive
 
 
 class Knowledge:

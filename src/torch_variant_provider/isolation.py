@@ -42,7 +42,9 @@ def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findin
             os.close(receiving)
             os.dup2(2, 1)
             found = _guarded(name, read)
-            data = marshal.dumps((found.values, found.notes, found.warnings, found.unanswered))
+            data = marshal.dumps(
+                (found.values, found.notes, found.warnings, found.unanswered, found.conclusive)
+            )
             while data:
                 data = data[os.write(sending, data) :]
         finally:
@@ -57,7 +59,8 @@ def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findin
     if received is None:
         return _silent(name, seconds)
     try:
-        return Findings(*marshal.loads(received))  # noqa: S302 - written by our own child
+        *lists, unanswered, conclusive = marshal.loads(received)  # noqa: S302 - written by our own child
+        return Findings(*lists, unanswered=unanswered, conclusive=conclusive)
     except (EOFError, TypeError, ValueError):
         signal = f" (signal {status & 0x7F})" if status and status & 0x7F else ""
         return Findings(warnings=[f"{name}: the driver library crashed{signal}"], unanswered=True)
@@ -142,5 +145,7 @@ def _guarded(name: str, read: Callable[[], Findings]) -> Findings:
 
 def _silent(name: str, seconds: float) -> Findings:
     return Findings(
-        warnings=[f"{name}: the driver did not answer in {seconds:g} s; is a GPU hung?"], unanswered=True
+        warnings=[f"{name}: the driver did not answer in {seconds:g} s; is a GPU hung?"],
+        unanswered=True,
+        hung=True,
     )

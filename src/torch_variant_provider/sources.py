@@ -22,14 +22,16 @@ class Source:
         name: how the source is called in reports.
         gives: names of the facts it may know.
         module: the module's full name.
+        wakes: asking it makes the driver talk to the GPUs, which a hung GPU never answers.
     """
 
-    __slots__ = ("gives", "module", "name")
+    __slots__ = ("gives", "module", "name", "wakes")
 
-    def __init__(self, name: str, gives: tuple[str, ...], module: str) -> None:
+    def __init__(self, name: str, gives: tuple[str, ...], module: str, *, wakes: bool = False) -> None:
         self.name = name
         self.gives = gives
         self.module = module
+        self.wakes = wakes
 
     def read(self, root: str) -> Findings:
         """Ask the source; whatever goes wrong becomes a warning.
@@ -57,7 +59,10 @@ def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str,
         wanted: names of the facts that the properties need.
         root: prefix of every file that is read, `/` for this machine.
     """
+    hung = False
     for source in sources:
+        if hung and source.wakes:
+            continue
         if all(name in knowledge.facts for name in wanted if name in source.gives):
             continue
         found = source.read(root)
@@ -66,6 +71,9 @@ def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str,
         knowledge.notes += map(_one_line, found.notes)
         knowledge.warnings += map(_one_line, found.warnings)
         knowledge.unanswered = knowledge.unanswered or found.unanswered
+        hung = hung or found.hung
+        if found.conclusive:
+            return
 
 
 def _plain(value: Value) -> Value:

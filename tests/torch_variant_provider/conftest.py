@@ -51,6 +51,21 @@ def old_nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_library("fake_nvml.c", tmp_path_factory.mktemp("old-nvml"), "libnvidia-ml.so.1", "-DOLD")
 
 
+@pytest.fixture(scope="session")
+def cuda_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_library("fake_cuda.c", tmp_path_factory.mktemp("cuda"), "libcuda.so.1")
+
+
+def write_program(folder: Path, name: str, script: str) -> Path:
+    """Write a shell script into a folder for PATH."""
+    if sys.platform == "win32":
+        pytest.skip("stand-in programs are shell scripts")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+    return folder
+
+
 QUERY = """
 import json, os, sys
 from torch_variant_provider.plugin import AmdPlugin, NvidiaPlugin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch_variant_provider.facts import NONE, Knowledge
+from torch_variant_provider.facts import NONE, Fact, Knowledge
 from torch_variant_provider.overrides import nvidia_overrides
 from torch_variant_provider.sources import Source, gather
 
@@ -17,8 +17,22 @@ SOURCES = (
         "NVML",
         ("cuda_version", "compute_capability", "kernel_driver"),
         "torch_variant_provider.nvidia.nvml",
+        wakes=True,
+    ),
+    Source("libcuda", ("cuda_version",), "torch_variant_provider.nvidia.libcuda"),
+    Source(
+        "libcuda devices",
+        ("compute_capability",),
+        "torch_variant_provider.nvidia.libcuda_devices",
+        wakes=True,
     ),
     Source("kernel driver", ("cuda_version", "kernel_driver"), "torch_variant_provider.nvidia.kernel_driver"),
+    Source(
+        "nvidia-smi",
+        ("cuda_version", "compute_capability", "kernel_driver"),
+        "torch_variant_provider.nvidia.nvidia_smi",
+        wakes=True,
+    ),
 )
 """Best first."""
 
@@ -39,5 +53,22 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
     if knowledge.text("cuda_version") == NONE:
         return knowledge  # "no driver" needs no look at the hardware
     gather(SOURCES, knowledge, _WANTED, root)
+    if knowledge.facts.pop("library_mismatch", None) is not None:
+        _settle_mismatch(knowledge, root)
     knowledge.unanswered = knowledge.unanswered and "cuda_version" not in knowledge.facts
     return knowledge
+
+
+def _settle_mismatch(knowledge: Knowledge, root: str) -> None:
+    """After an upgrade without a restart, the older of libraries and kernel driver decides."""
+    from torch_variant_provider.nvidia.driver_table import cuda_of_driver
+    from torch_variant_provider.nvidia.kernel_driver import NAME, driver_version
+    from torch_variant_provider.versions import parse_version, version_text
+
+    fact = knowledge.facts.get("cuda_version")
+    of_driver = cuda_of_driver(driver_version(root) or "")
+    if fact is None or fact.source != "libcuda" or of_driver is None:
+        return
+    of_library = parse_version(str(fact.value))
+    if of_library is None or of_driver < of_library:
+        knowledge.facts["cuda_version"] = Fact(version_text(of_driver), NAME)

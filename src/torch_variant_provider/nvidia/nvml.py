@@ -70,7 +70,7 @@ def _initialise(pynvml: Any) -> None:
 def _not_initialised(error: Any) -> Findings:
     code = error.value
     if code in (_DRIVER_NOT_LOADED, _LIBRARY_NOT_FOUND):
-        return Findings(notes=[f"{NAME}: {error}"])
+        return Findings(notes=[f"{NAME}: {error}"], conclusive=code == _DRIVER_NOT_LOADED)
     if code == _MISMATCH:
         return Findings(
             values={"library_mismatch": "yes"},

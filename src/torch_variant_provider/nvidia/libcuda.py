@@ -1,0 +1,39 @@
+"""libcuda's own version: needs the library only, neither devices nor permissions.
+
+The one source of the version where NVML is missing: older Jetsons, some containers.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from torch_variant_provider.facts import Findings
+from torch_variant_provider.isolation import run_isolated
+from torch_variant_provider.nvidia.library import driver_in_sight, load
+
+__all__ = ["NAME", "SONAME", "read"]
+
+NAME = "libcuda"
+SONAME = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+
+_SECONDS = 5.0
+
+
+def read(root: str) -> Findings:
+    """Return `cuda_version`: that of the user-mode driver a program here would load."""
+    if not driver_in_sight(SONAME, root):
+        return Findings(notes=[f"{NAME}: no {SONAME} on this machine"])
+    return run_isolated(NAME, lambda: _query(root), _SECONDS)
+
+
+def _query(root: str) -> Findings:
+    import ctypes
+
+    library, reason = load(SONAME, root)
+    if library is None:
+        return Findings(notes=[f"{NAME}: {reason}"])
+    version = ctypes.c_int(0)
+    code = library.cuDriverGetVersion(ctypes.byref(version))
+    if code or version.value < 1000:
+        return Findings(warnings=[f"{NAME}: it does not tell its version (error {code})"], unanswered=True)
+    return Findings({"cuda_version": f"{version.value // 1000}.{version.value % 1000 // 10}"})

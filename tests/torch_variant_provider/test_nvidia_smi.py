@@ -1,0 +1,108 @@
+"""`nvidia-smi`, as scripts on PATH that print what drivers print."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.torch_variant_provider.conftest import Answer, write_program
+from torch_variant_provider.nvidia.nvidia_smi import parse_capabilities, parse_query
+
+Ask = Callable[..., Answer]
+LOWER, SM = "cuda_version_lower_bound", "sm_arch"
+
+OLD = """
+==============NVSMI LOG==============
+
+Timestamp                                 : Tue Nov 17 10:00:00 2026
+Driver Version                            : 570.133.20
+CUDA Version                              : 12.8
+
+Attached GPUs                             : 1
+GPU 00000000:01:00.0
+    Product Name                          : NVIDIA H100 80GB HBM3
+    Serial Number                         : N/A
+"""
+NEW = OLD.replace("570.133.20", "610.43.02").replace(
+    "CUDA Version                              : 12.8",
+    "CUDA Version                              : 13.2 [deprecated, see CUDA UMD Version]\n"
+    "CUDA UMD Version                          : 13.3",
+)
+
+
+def script(query: str, capabilities: str = "9.0\n8.6\n9.0\n") -> str:
+    return (
+        f'case "$*" in\n-q) cat <<"E"\n{query}\nE\n;;\n'
+        f'*compute_cap*noheader*) printf "{capabilities}" ;;\n*) exit 6 ;;\nesac'
+    )
+
+
+@pytest.mark.parametrize(("text", "best"), [(OLD, "12.8"), (NEW, "13.3")])
+def test_old_and_new_labels(ask: Ask, tmp_path: Path, text: str, best: str) -> None:
+    folder = write_program(tmp_path / "bin", "nvidia-smi", script(text))
+    answer = ask("nvidia", PATH=f"{folder}:/usr/bin:/bin")
+    assert answer.features[LOWER][0] == best
+    assert answer.features[SM][:2] == ["90_real", "86_real"]
+    assert answer.stdout == ""
+
+
+def test_unknown_values_are_not_errors(ask: Ask, tmp_path: Path) -> None:
+    text = OLD.replace("12.8", "N/A")
+    folder = write_program(tmp_path / "bin", "nvidia-smi", script(text, "[N/A]\n8.6\n"))
+    answer = ask("nvidia", PATH=f"{folder}:/usr/bin:/bin")
+    assert list(answer.features) == [SM]
+    assert answer.features[SM][0] == "86_real"
+
+
+def test_a_tool_without_the_capability_query(ask: Ask, tmp_path: Path) -> None:
+    body = script(OLD).replace("*compute_cap*noheader*)", "*never*)")
+    folder = write_program(tmp_path / "bin", "nvidia-smi", body)
+    assert SM not in ask("nvidia", PATH=f"{folder}:/usr/bin:/bin").features
+
+
+@pytest.mark.parametrize("body", ["exit 9", "echo nothing to see", "head -c 20000 /dev/zero", "kill -6 $$"])
+def test_a_tool_that_fails(ask: Ask, tmp_path: Path, body: str) -> None:
+    folder = write_program(tmp_path / "bin", "nvidia-smi", body)
+    answer = ask("nvidia", PATH=f"{folder}:/usr/bin:/bin")
+    assert (answer.features, answer.stdout, answer.stderr) == ({}, "", "")
+
+
+def test_a_tool_that_hangs(ask: Ask, tmp_path: Path) -> None:
+    folder = write_program(tmp_path / "bin", "nvidia-smi", "sleep 60")
+    began = time.monotonic()
+    assert ask("nvidia", PATH=f"{folder}:/usr/bin:/bin").features == {}
+    assert time.monotonic() - began < 10
+
+
+def test_the_working_directory_is_not_searched(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(tmp_path / "planted", "nvidia-smi", script(OLD))
+    monkeypatch.chdir(tmp_path / "planted")
+    assert ask("nvidia", PATH=".::/usr/bin:/bin").features == {}
+
+
+def test_libraries_answer_before_the_tool(ask: Ask, nvml_folder: Path, tmp_path: Path) -> None:
+    folder = write_program(tmp_path / "bin", "nvidia-smi", f"touch {tmp_path}/asked; exit 9")
+    ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", PATH=f"{folder}:/usr/bin:/bin")
+    assert not (tmp_path / "asked").exists()
+
+
+def test_capabilities_have_a_dot() -> None:
+    assert parse_capabilities("5\n[N/A]\n8.6\nsome 9.0 text\n") == ("8.6",)
+
+
+def test_both_labels_wherever_they_stand() -> None:
+    assert parse_query("CUDA UMD Version : 13.3\nCUDA Version : 13.2 [x]")["cuda_version"] == "13.3"
+    assert parse_query("CUDA Version : 12.4") == {"cuda_version": "12.4"}
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    parse_query(text)
+    parse_capabilities(text)
