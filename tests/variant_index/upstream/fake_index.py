@@ -1,0 +1,128 @@
+"""An index over real HTTP on loopback that can misbehave in the ways that indexes do."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote, unquote
+
+from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
+
+
+@dataclass
+class Route:
+    """One answer; `promised` is a Content-Length that differs from the body's."""
+
+    body: bytes = b""
+    content_type: str = "application/octet-stream"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    promised: int | None = None
+    seconds_before: float = 0.0
+    seconds_per_byte: float = 0.0
+
+
+class FakeIndex:
+    """Routes by path; anything else is 404. `requests` keeps `METHOD path` of everything asked."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+        self.requests: list[str] = []
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                index.requests.append(f"{self.command} {self.path}")
+                route = index.routes.get(unquote(self.path), Route(status=404))
+                time.sleep(route.seconds_before)
+                self.send_response(route.status)
+                self.send_header("Content-Type", route.content_type)
+                length = len(route.body) if route.promised is None else route.promised
+                self.send_header("Content-Length", str(length))
+                for name, value in route.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command == "HEAD":
+                    return
+                if route.seconds_per_byte:
+                    for position in range(len(route.body)):
+                        self.wfile.write(route.body[position : position + 1])
+                        self.wfile.flush()
+                        time.sleep(route.seconds_per_byte)
+                else:
+                    self.wfile.write(route.body)
+                self.close_connection = route.promised is not None
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
+            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            block_on_close = False
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                pass  # clients that hang up are what some tests are about
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"{self.root}/simple/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    def __enter__(self) -> FakeIndex:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def add_file(self, path: Path, *, hashed: bool = True) -> ProjectFile:
+        """Serve a file, and a wheel's metadata beside it; return its entry for a page."""
+        data = path.read_bytes()
+        address = f"/files/{path.name}"
+        self.routes[address] = Route(data)
+        core_metadata: bool | Mapping[str, str] = False
+        if path.suffix == ".whl":
+            with zipfile.ZipFile(path) as archive:
+                name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+                metadata = archive.read(name)
+            self.routes[f"{address}.metadata"] = Route(metadata)
+            core_metadata = {"sha256": hashlib.sha256(metadata).hexdigest()}
+        return ProjectFile(
+            path.name,
+            self.root + quote(address),
+            {"sha256": hashlib.sha256(data).hexdigest()} if hashed else {},
+            core_metadata=core_metadata,
+            size=len(data),
+        )
+
+    def add_project(self, name: str, files: Iterable[ProjectFile], form: str = JSON_TYPE) -> None:
+        """Serve a project page."""
+        page = ProjectPage(name, tuple(files))
+        body = render_json(page) if form == JSON_TYPE else render_html(page)
+        self.routes[f"/simple/{name}/"] = Route(body, form)
+
+    def asked(self, what: str) -> int:
+        """Count the requests whose path holds `what`."""
+        return sum(what in request for request in self.requests)
+
+
+__all__ = ["HTML_TYPE", "JSON_TYPE", "FakeIndex", "Route"]

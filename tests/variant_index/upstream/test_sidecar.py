@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from tests.variant_index.shim.family import DOCUMENT, NAME, SIDECAR, write_sidecar
+from tests.variant_index.upstream.fake_index import FakeIndex, Route
+from variant_index.model.document import MAX_DOCUMENT_BYTES
+from variant_index.simple_api.page import ProjectFile
+from variant_index.upstream.network import Network
+from variant_index.upstream.releases import Release
+from variant_index.upstream.sidecar import MAX_DOCUMENTS, Documents, SidecarReader
+
+GOOD = json.dumps(DOCUMENT).encode()
+
+
+@pytest.fixture
+def index() -> Iterator[FakeIndex]:
+    with FakeIndex() as index:
+        yield index
+
+
+def listed(index: FakeIndex, data: bytes = GOOD) -> ProjectFile:
+    index.routes[f"/{SIDECAR}"] = Route(data)
+    return ProjectFile(SIDECAR, f"{index.root}/{SIDECAR}", {"sha256": hashlib.sha256(data).hexdigest()})
+
+
+def read(*sidecars: ProjectFile, version: str = "2.0") -> Documents:
+    release = Release(NAME, Version(version), sidecars=list(sidecars))
+    return SidecarReader(Network(timeout=0.5)).read([release])
+
+
+def test_a_good_document(index: FakeIndex) -> None:
+    documents = read(listed(index))
+    assert list(documents.by_version[Version("2.0")].variants) == ["cu126", "cu128", "cu130", "null"]
+    assert documents.problems == ()
+
+
+def test_other_strong_hashes_and_upper_case_digits(index: FakeIndex) -> None:
+    entry = replace(listed(index), hashes={"sha512": hashlib.sha512(GOOD).hexdigest().upper()})
+    assert read(entry).by_version
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"not json", "Invalid JSON"),
+        (b"{}", "Field required"),
+        (b"[" * 100_000, "SIDECAR"),
+        (b'{"variants": {}}'.ljust(MAX_DOCUMENT_BYTES + 1), "sends more than 1 MB"),
+        (b"\xff\xfe", "SIDECAR"),
+    ],
+)
+def test_bad_content_leaves_the_release_without_document(index: FakeIndex, data: bytes, rule: str) -> None:
+    documents = read(listed(index, data))
+    assert not documents.by_version
+    (problem,) = documents.problems
+    assert problem.startswith("variants of vtorch 2.0 are ignored: ")
+    assert (SIDECAR if rule == "SIDECAR" else rule) in problem
+    assert problem.isprintable()
+
+
+def test_the_listed_hash_is_checked(index: FakeIndex) -> None:
+    entry = replace(listed(index), hashes={"sha256": "0" * 64})
+    assert "does not have the sha256 that its index lists" in read(entry).problems[0]
+
+
+def test_every_listed_strong_hash_is_checked(index: FakeIndex) -> None:
+    entry = listed(index)
+    entry = replace(entry, hashes={**entry.hashes, "sha512": "0" * 128})
+    assert not read(entry).by_version
+
+
+@pytest.mark.parametrize("hashes", [{}, {"md5": hashlib.md5(GOOD).hexdigest()}])
+def test_without_a_strong_hash_it_is_not_even_fetched(index: FakeIndex, hashes: dict[str, str]) -> None:
+    entry = replace(listed(index), hashes=hashes)
+    assert "without a SHA-256 hash" in read(entry).problems[0]
+    assert not index.requests
+
+
+def test_local_documents_need_no_hash(tmp_path: Path) -> None:
+    path = write_sidecar(tmp_path)
+    assert read(ProjectFile(SIDECAR, path.as_uri())).by_version
+    assert "No such file" in read(ProjectFile(SIDECAR, (tmp_path / "gone.json").as_uri())).problems[0]
+    path.write_bytes(bytes(MAX_DOCUMENT_BYTES + 1))
+    assert "larger than 1 MB" in read(ProjectFile(SIDECAR, path.as_uri())).problems[0]
+
+
+@pytest.mark.parametrize("status", [404, 403, 500])
+def test_listed_but_not_served(index: FakeIndex, status: int) -> None:
+    entry = listed(index)
+    index.routes[f"/{SIDECAR}"] = Route(status=status)
+    assert f"answered {status}" in read(entry).problems[0]
+
+
+def test_no_document_is_said() -> None:
+    assert "lists no variants document" in read().problems[0]
+
+
+def test_two_different_documents_are_not_guessed_between(index: FakeIndex) -> None:
+    entry = listed(index)
+    assert read(entry, entry).by_version
+    other = replace(entry, hashes={"sha256": "0" * 64})
+    assert "listed twice with different content" in read(entry, other).problems[0]
+
+
+def test_one_bad_document_does_not_stop_the_others(index: FakeIndex) -> None:
+    good = listed(index)
+    releases = [
+        Release(NAME, Version("1.0"), sidecars=[replace(good, hashes={"sha256": "0" * 64})]),
+        Release(NAME, Version("2.0"), sidecars=[good]),
+        Release(NAME, Version("3.0"), sidecars=[good]),
+    ]
+    documents = SidecarReader(Network(timeout=1)).read(releases)
+    assert set(documents.by_version) == {Version("2.0"), Version("3.0")}
+    assert len(documents.problems) == 1
+
+
+def test_a_page_cannot_ask_for_endless_documents(index: FakeIndex) -> None:
+    entry = replace(listed(index), hashes={})
+    releases = [Release(NAME, Version(str(number)), sidecars=[entry]) for number in range(MAX_DOCUMENTS + 7)]
+    problems = SidecarReader(Network(timeout=1)).read(releases).problems
+    assert len(problems) == MAX_DOCUMENTS + 1
+    assert "variants of 7 older releases are ignored" in problems[-1]
