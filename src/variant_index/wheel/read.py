@@ -126,8 +126,8 @@ def dist_info_folder(archive: Archive) -> str:
     return folders.pop()
 
 
-def read_record(archive: Archive, dist_info: str) -> list[RecordRow]:
-    """Return the rows of RECORD, checked against the files present.
+def read_record(archive: Archive, dist_info: str) -> tuple[list[RecordRow], bytes]:
+    """Return the rows of RECORD, checked against the files present, and its bytes.
 
     Raises:
         WheelError: RECORD is missing or wrong.
@@ -139,7 +139,7 @@ def read_record(archive: Archive, dist_info: str) -> list[RecordRow]:
         check_rows(rows, sizes, dist_info)
     except RecordError as error:
         archive.refuse(str(error))
-    return rows
+    return rows, data
 
 
 def _read(archive: Archive, name: str, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from variant_index.errors import printable
 
-__all__ = ["RecordError", "RecordRow", "check_rows", "content_row", "parse_record", "render_row"]
+__all__ = ["RecordError", "RecordRow", "check_rows", "content_row", "parse_record", "render_rows"]
 
 _HASHES = ("sha256=", "sha384=", "sha512=")
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -87,8 +87,8 @@ def content_row(path: str, content: bytes) -> RecordRow:
     return RecordRow(path, f"sha256={digest}", str(len(content)))
 
 
-def render_row(row: RecordRow, line_end: str) -> str:
-    """Return the row as a line of RECORD."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator=line_end).writerow(row)
-    return line.getvalue()
+def render_rows(rows: Iterable[RecordRow], line_end: str) -> bytes:
+    """Return RECORD with these rows."""
+    lines = io.StringIO(newline="")
+    csv.writer(lines, lineterminator=line_end).writerows(rows)
+    return lines.getvalue().encode()

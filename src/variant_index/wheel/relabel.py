@@ -1,0 +1,257 @@
+"""Turn an ordinary wheel into a variant wheel, and back; rename the project it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from variant_index.errors import printable
+from variant_index.model.document import write_document
+from variant_index.model.filename import (
+    FilenameError,
+    WheelFilename,
+    canonical_name,
+    escaped_name,
+    is_label,
+)
+from variant_index.model.properties import NULL_LABEL, Property, hash_label
+from variant_index.model.settings import VariantSettings
+from variant_index.wheel.archive import Archive, Entry, WheelError
+from variant_index.wheel.headers import header_block
+from variant_index.wheel.read import VARIANT_JSON, read_contents, read_record
+from variant_index.wheel.record import RecordRow, content_row, render_rows
+from variant_index.wheel.rewrite import Added, Kept, Part, write_archive
+
+__all__ = ["Change", "label_wheel", "plan_change", "unlabel_wheel", "variant_label"]
+
+_PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_NAME_HEADER = re.compile(rb"^(name:[ \t]*)([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to change in a wheel.
+
+    Attributes:
+        dist_info: the metadata folder.
+        document: the new `variant.json`, None for a wheel without one.
+        folders: old top-level folder -> new one.
+        metadata: the new METADATA, None to keep it.
+    """
+
+    dist_info: str
+    document: bytes | None
+    folders: Mapping[str, str]
+    metadata: bytes | None = None
+
+
+def variant_label(properties: Iterable[Property], label: str | None) -> str:
+    """Return the label of a variant with these properties.
+
+    Args:
+        properties: the variant's properties, in any order.
+        label: the label asked for; None for the one derived from the properties.
+
+    Raises:
+        WheelError: the label is none, or `null` and "no properties" do not come together.
+    """
+    wanted = set(properties)
+    if label is None:
+        return hash_label(wanted)
+    if not is_label(label):
+        raise WheelError(f"label {printable(label)!r} is not made of 0-9 a-z _ . (PEP 825)")
+    if (label == NULL_LABEL) != (not wanted):
+        raise WheelError(
+            "the label null is for the variant without properties: leave the properties out or choose another"
+            if wanted
+            else f"the label {label} has no properties: add some, or call the variant {NULL_LABEL}"
+        )
+    return label
+
+
+def label_wheel(
+    source: Path,
+    properties: Iterable[Property],
+    *,
+    label: str | None,
+    settings: VariantSettings,
+    out: Path,
+    rename: str | None = None,
+    force: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> Path:
+    """Write an ordinary wheel as a variant wheel and return the new file.
+
+    The label goes into the file name and `variant.json` into the metadata folder; RECORD lists it. All
+    other entries keep their bytes, compressed as they are. Equal input gives equal bytes.
+
+    Args:
+        source: a wheel without label.
+        properties: what the variant needs; none makes the null variant.
+        label: the variant's label; None for the one derived from the properties.
+        settings: namespace order and providers, written into the document.
+        out: the folder to write to; it exists.
+        rename: the project's new name, for builds that were published under a name of their own. Changes
+            the file name, METADATA's Name and the two folders named after the project, nothing else.
+        force: replace an existing file with other bytes.
+        progress: called now and then with the number of bytes written since the last call.
+
+    Raises:
+        WheelError: the wheel is bad or labelled already, the label does not fit, or the target exists with
+            other bytes.
+        SettingsError: a property's namespace has no provider in `settings`.
+    """
+    wanted = set(properties)
+    chosen = variant_label(wanted, label)
+    document = write_document(settings.document(chosen, wanted))
+    filename = _parse(source)
+    if filename.label:
+        raise WheelError(
+            f"{printable(source.name)}: has the label {filename.label} already; label the original wheel"
+        )
+    wanted_name = filename.labelled(chosen)
+    return _change(
+        source, filename, wanted_name, document, out, rename=rename, force=force, progress=progress
+    )
+
+
+def unlabel_wheel(
+    source: Path,
+    out: Path,
+    *,
+    force: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> Path:
+    """Write a variant wheel as the ordinary wheel that every installer takes, and return the new file.
+
+    The label and `variant.json` go, RECORD is corrected; all other entries keep their bytes.
+
+    Raises:
+        WheelError: the wheel is bad or has no label, or the target exists with other bytes.
+    """
+    filename = _parse(source)
+    if not filename.label:
+        raise WheelError(f"{printable(source.name)}: has no label to take away")
+    wanted = filename.labelled("")
+    return _change(source, filename, wanted, None, out, rename=None, force=force, progress=progress)
+
+
+def plan_change(archive: Archive, rows: Iterable[RecordRow], record: bytes, change: Change) -> list[Part]:
+    """Return the plan of the changed wheel; pure but for the archive's names.
+
+    Entries keep their order; `variant.json` and RECORD go to the end, so that when RECORD was last all
+    bytes before them stay where they are.
+
+    Args:
+        archive: the wheel to change.
+        rows: its RECORD.
+        record: the bytes of RECORD, for its line ends.
+        change: what to change.
+    """
+    old = change.dist_info
+    new = change.folders.get(old, old)
+    dropped = {f"{old}/RECORD", f"{old}/{VARIANT_JSON}"}
+    like = archive.entries[f"{old}/RECORD"]
+    written = {}
+    if change.metadata is not None:
+        written[f"{new}/METADATA"] = change.metadata
+    plan: list[Part] = []
+    for entry in sorted(archive.entries.values(), key=_offset):
+        if entry.name in dropped:
+            continue
+        name = _moved(entry.name, change.folders)
+        plan.append(Added(name, written[name], entry) if name in written else Kept(entry, name))
+    if change.document is not None:
+        written[f"{new}/{VARIANT_JSON}"] = change.document
+        plan.append(Added(f"{new}/{VARIANT_JSON}", change.document, like))
+    changed_rows = []
+    for row in rows:
+        if row.path not in dropped:
+            name = _moved(row.path, change.folders)
+            changed_rows.append(
+                content_row(name, written[name]) if name in written else row._replace(path=name)
+            )
+    if change.document is not None:
+        changed_rows.append(content_row(f"{new}/{VARIANT_JSON}", change.document))
+    changed_rows.append(RecordRow(f"{new}/RECORD", "", ""))
+    content = render_rows(changed_rows, "\r\n" if b"\r\n" in record else "\n")
+    return [*plan, Added(f"{new}/RECORD", content, like)]
+
+
+def _change(
+    source: Path,
+    filename: WheelFilename,
+    wanted: WheelFilename,
+    document: bytes | None,
+    out: Path,
+    *,
+    rename: str | None,
+    force: bool,
+    progress: Callable[[int], object] | None,
+) -> Path:
+    with Archive(source) as archive:
+        archive.check_framing()
+        contents = read_contents(archive, filename)
+        dist_info = contents.dist_info
+        for name in _SIGNATURES:
+            if f"{dist_info}/{name}" in archive.entries:
+                archive.refuse(f"is signed ({name}), and a changed RECORD would break the signature")
+        change = Change(dist_info, document, {})
+        if rename is not None:
+            wanted = replace(wanted, distribution=_file_name_part(rename))
+            change = replace(
+                change,
+                folders=_renamed_folders(archive, filename, wanted),
+                metadata=_renamed_metadata(contents.metadata, rename),
+            )
+        rows, record = read_record(archive, dist_info)
+        target = out / wanted.filename
+        write_archive(
+            archive, plan_change(archive, rows, record, change), target, force=force, progress=progress
+        )
+    return target
+
+
+def _parse(source: Path) -> WheelFilename:
+    try:
+        return WheelFilename.parse(source.name)
+    except FilenameError as error:
+        raise WheelError(str(error)) from None
+
+
+def _offset(entry: Entry) -> int:
+    return entry.offset
+
+
+def _moved(name: str, folders: Mapping[str, str]) -> str:
+    if not folders:
+        return name
+    folder, slash, rest = name.partition("/")
+    return folders[folder] + slash + rest if slash and folder in folders else name
+
+
+def _file_name_part(name: str) -> str:
+    if not _PROJECT_NAME.fullmatch(name):
+        raise WheelError(f"{printable(name)!r} is not a project name (PEP 508)")
+    return escaped_name(name)
+
+
+def _renamed_folders(archive: Archive, old: WheelFilename, new: WheelFilename) -> dict[str, str]:
+    """Return the new names of the `.dist-info` and `.data` folders; their version stays as spelled."""
+    folders = {}
+    for folder in {name.partition("/")[0] for name in archive.entries if "/" in name}:
+        stem, dot, kind = folder.rpartition(".")
+        name, dash, version = stem.rpartition("-")
+        if dash and kind in ("dist-info", "data") and canonical_name(name) == old.name:
+            folders[folder] = f"{new.distribution}-{version}{dot}{kind}"
+    return folders
+
+
+def _renamed_metadata(metadata: bytes, name: str) -> bytes:
+    header = header_block(metadata)
+    renamed, count = _NAME_HEADER.subn(lambda match: match[1] + name.encode(), header, count=1)
+    assert count == 1, "read_contents has seen one Name header"
+    return renamed + metadata[len(header) :]
