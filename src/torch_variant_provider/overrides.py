@@ -7,7 +7,7 @@ counts as unset; so does an empty one.
 
 from __future__ import annotations
 
-from torch_variant_provider.amd.gfx import gfx_number, normal_gfx
+from torch_variant_provider.amd.gfx import gfx_number, gfx_of_target_version, normal_gfx
 from torch_variant_provider.facts import NONE, Fact, Knowledge
 from torch_variant_provider.nvidia.capability import parse_capability
 from torch_variant_provider.nvidia.driver_table import OLDEST_BRANCH, cuda_of_driver
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     Parser = Callable[[str], Value | None]
 
-__all__ = ["DISABLE_AMD", "VARIABLES", "amd_overrides", "nvidia_overrides"]
+__all__ = ["DISABLE_AMD", "HSA_OVERRIDE", "VARIABLES", "amd_overrides", "hsa_override", "nvidia_overrides"]
 
 DISABLE_AMD = "ROCM_BOOTSTRAP_DISABLE_DETECTION"
 """Switches the look for AMD hardware off; forced facts stay."""
+
+HSA_OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
+"""The architecture that ROCm is to assume for every GPU, as `major.minor.stepping`."""
 
 _NO = ("none", "0", "0.0")
 _FALSE = ("", "0", "false", "no", "off")
@@ -98,7 +101,12 @@ _AMD: tuple[tuple[str, str, Parser, str], ...] = (
     ("rocm_version", "AMD_VARIANT_PROVIDER_FORCE_ROCM_VERSION", _rocm, _ROCM_RULE),
 )
 
-VARIABLES: tuple[str, ...] = (*(row[1] for row in _NVIDIA), *(row[1] for row in _AMD), DISABLE_AMD)
+VARIABLES: tuple[str, ...] = (
+    *(row[1] for row in _NVIDIA),
+    *(row[1] for row in _AMD),
+    DISABLE_AMD,
+    HSA_OVERRIDE,
+)
 """Every environment variable that forces something."""
 
 
@@ -110,6 +118,20 @@ def nvidia_overrides(environ: Mapping[str, str]) -> Knowledge:
 def amd_overrides(environ: Mapping[str, str]) -> tuple[Knowledge, bool]:
     """Return the forced facts `gfx_arch` and `rocm_version`, and whether detection stays on."""
     return _forced(_AMD, environ), environ.get(DISABLE_AMD, "").strip().lower() in _FALSE
+
+
+def hsa_override(environ: Mapping[str, str]) -> tuple[str | None, list[str]]:
+    """Return the architecture of HSA_OVERRIDE_GFX_VERSION, and warnings about a bad value."""
+    text = environ.get(HSA_OVERRIDE, "").strip()
+    if not text:
+        return None, []
+    parts = text.split(".")
+    if len(parts) == 3 and all(part.isascii() and part.isdigit() and len(part) <= 2 for part in parts):
+        major, minor, step = map(int, parts)
+        name = gfx_of_target_version(major * 10000 + minor * 100 + step)
+        if name is not None:
+            return name, []
+    return None, [f"{HSA_OVERRIDE}: {text[:60]!a} is not an architecture such as 10.3.0; it is ignored"]
 
 
 def _forced(rows: tuple[tuple[str, str, Parser, str], ...], environ: Mapping[str, str]) -> Knowledge:

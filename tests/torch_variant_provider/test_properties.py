@@ -109,11 +109,15 @@ def test_amd_driver_windows() -> None:
     assert "7.0" in in_tree
     assert releases(kernel_driver="6.12.12") == []  # a loaded module is no GPU
     assert releases(gfx_arch=gpu) == []
+    assert releases(gfx_arch=gpu, installed_rocm="6.4") == ["6.4", "6.3", "6.2", "6.1", "6.0"]
+    assert releases(installed_rocm="6.4") == []
     assert releases(rocm_version="none", gfx_arch=gpu, kernel_driver="6.12.12") == []
 
 
 def test_amd_features_put_the_architecture_first() -> None:
-    properties = amd.supported_properties(known(gfx_arch=("gfx90a", "gfx1100"), rocm_version="6.4"))
+    properties = amd.supported_properties(
+        known(gfx_arch=("gfx1100", "gfx90a", "gfx1100"), rocm_version="6.4")
+    )
     assert list(properties) == ["gfx_arch", "rocm_version"]
     assert properties["gfx_arch"] == ["gfx1100", "gfx90a"]
 

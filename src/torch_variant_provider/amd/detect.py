@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from torch_variant_provider.facts import Knowledge
-from torch_variant_provider.overrides import DISABLE_AMD, amd_overrides
+from torch_variant_provider.facts import Fact, Knowledge
+from torch_variant_provider.overrides import DISABLE_AMD, HSA_OVERRIDE, amd_overrides, hsa_override
 from torch_variant_provider.sources import Source, gather
 
 TYPE_CHECKING = False
@@ -14,7 +14,9 @@ __all__ = ["SOURCES", "detect"]
 
 SOURCES = (
     Source("KFD", ("gfx_arch",), "torch_variant_provider.amd.kfd"),
+    Source("ROCm tools", ("gfx_arch",), "torch_variant_provider.amd.tools"),
     Source("amdgpu module", ("kernel_driver",), "torch_variant_provider.amd.kernel_module"),
+    Source("ROCm installation", ("installed_rocm",), "torch_variant_provider.amd.installed"),
 )
 """Best first."""
 
@@ -22,8 +24,9 @@ SOURCES = (
 def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
     """Return what is known of this machine's AMD hardware.
 
-    Facts: `gfx_arch` (of all GPUs, largest first), `kernel_driver` (the amdgpu module's version, or
-    `in-tree`), and `rocm_version` where it is forced.
+    Facts: `gfx_arch` (of all GPUs, largest first; before them the one that HSA_OVERRIDE_GFX_VERSION
+    makes of them), `kernel_driver` (the amdgpu module's version, or `in-tree`), `rocm_version` where it
+    is forced, and `installed_rocm` where no kernel driver tells.
 
     Args:
         environ: the environment variables, for overrides.
@@ -33,6 +36,23 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
     if not enabled:
         knowledge.notes.append(f"AMD hardware is not looked for: {DISABLE_AMD} is set")
         return knowledge
+    forced = "gfx_arch" in knowledge.facts
     wanted = ("gfx_arch",) if "rocm_version" in knowledge.facts else ("gfx_arch", "kernel_driver")
     gather(SOURCES, knowledge, wanted, root)
+    if not knowledge.texts("gfx_arch"):
+        return knowledge
+    if "rocm_version" not in knowledge.facts and "kernel_driver" not in knowledge.facts:
+        gather(SOURCES, knowledge, ("installed_rocm",), root)
+    if not forced:
+        _override_hsa(knowledge, environ)
     return knowledge
+
+
+def _override_hsa(knowledge: Knowledge, environ: Mapping[str, str]) -> None:
+    """Put the architecture that the user makes ROCm assume before those that are there."""
+    name, warnings = hsa_override(environ)
+    knowledge.warnings += warnings
+    if name is not None:
+        real = knowledge.facts["gfx_arch"]
+        others = tuple(other for other in knowledge.texts("gfx_arch") if other != name)
+        knowledge.facts["gfx_arch"] = Fact((name, *others), f"{HSA_OVERRIDE}, {real.source}")

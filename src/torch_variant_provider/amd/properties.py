@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch_variant_provider.amd.gfx import every_gfx, gfx_number, normal_gfx
+from torch_variant_provider.amd.gfx import every_gfx, normal_gfx
 from torch_variant_provider.amd.releases import every_release, from_driver, from_gfx, up_to
 from torch_variant_provider.facts import NONE, Knowledge
 from torch_variant_provider.versions import Version, parse_version, version_text
@@ -21,8 +21,8 @@ def supported_properties(knowledge: Knowledge) -> dict[str, list[str]]:
     `gfx_arch` is the union over all GPUs. `rocm_version` lists every release that the kernel driver
     runs: wheels carry their own user space, so what is installed under /opt/rocm does not matter.
     """
-    names = {name for text in knowledge.texts("gfx_arch") if (name := normal_gfx(text)) is not None}
-    architectures = tuple(sorted(names, key=gfx_number, reverse=True))
+    names = (normal_gfx(text) for text in knowledge.texts("gfx_arch"))
+    architectures = tuple(dict.fromkeys(name for name in names if name is not None))
     properties = {
         GFX: list(architectures),
         ROCM: [version_text(version) for version in _releases(knowledge, architectures)],
@@ -41,6 +41,9 @@ def _releases(knowledge: Knowledge, architectures: tuple[str, ...]) -> list[Vers
         version = parse_version(forced) if forced != NONE else None
         return up_to(version) if version is not None else []
     driver = knowledge.text("kernel_driver")
-    if not architectures or driver is None:
+    if not architectures:
         return []  # a loaded amdgpu module is no GPU
-    return from_driver(driver) or from_gfx(architectures)
+    if driver is not None:
+        return from_driver(driver) or from_gfx(architectures)
+    installed = parse_version(knowledge.text("installed_rocm") or "")
+    return up_to(installed) if installed is not None else []
