@@ -139,46 +139,45 @@ def unlabel_wheel(
     return _change(source, filename, wanted, None, out, rename=None, force=force, progress=progress)
 
 
-def plan_change(archive: Archive, rows: Iterable[RecordRow], record: bytes, change: Change) -> list[Part]:
-    """Return the plan of the changed wheel; pure but for the archive's names.
+def plan_change(
+    entries: Iterable[Entry], rows: Iterable[RecordRow], line_end: str, change: Change
+) -> list[Part]:
+    """Return the plan of the changed wheel.
 
     Entries keep their order; `variant.json` and RECORD go to the end, so that when RECORD was last all
     bytes before them stay where they are.
 
     Args:
-        archive: the wheel to change.
+        entries: those of the wheel to change.
         rows: its RECORD.
-        record: the bytes of RECORD, for its line ends.
+        line_end: what ends the lines of RECORD.
         change: what to change.
     """
     old = change.dist_info
     new = change.folders.get(old, old)
-    dropped = {f"{old}/RECORD", f"{old}/{VARIANT_JSON}"}
-    like = archive.entries[f"{old}/RECORD"]
-    written = {}
-    if change.metadata is not None:
-        written[f"{new}/METADATA"] = change.metadata
+    document_name, record_name = f"{new}/{VARIANT_JSON}", f"{new}/RECORD"
+    dropped = {f"{old}/{VARIANT_JSON}", f"{old}/RECORD"}
+    written = {} if change.metadata is None else {f"{new}/METADATA": change.metadata}
+
     plan: list[Part] = []
-    for entry in sorted(archive.entries.values(), key=_offset):
-        if entry.name in dropped:
-            continue
-        name = _moved(entry.name, change.folders)
-        plan.append(Added(name, written[name], entry) if name in written else Kept(entry, name))
-    if change.document is not None:
-        written[f"{new}/{VARIANT_JSON}"] = change.document
-        plan.append(Added(f"{new}/{VARIANT_JSON}", change.document, like))
-    changed_rows = []
+    ordered = sorted(entries, key=_offset)
+    for entry in ordered:
+        if entry.name not in dropped:
+            name = _moved(entry.name, change.folders)
+            plan.append(Added(name, written[name], entry) if name in written else Kept(entry, name))
+    listed: list[RecordRow] = []
     for row in rows:
         if row.path not in dropped:
             name = _moved(row.path, change.folders)
-            changed_rows.append(
-                content_row(name, written[name]) if name in written else row._replace(path=name)
-            )
+            listed.append(content_row(name, written[name]) if name in written else row._replace(path=name))
+
+    like = next(entry for entry in ordered if entry.name == f"{old}/RECORD")
     if change.document is not None:
-        changed_rows.append(content_row(f"{new}/{VARIANT_JSON}", change.document))
-    changed_rows.append(RecordRow(f"{new}/RECORD", "", ""))
-    content = render_rows(changed_rows, "\r\n" if b"\r\n" in record else "\n")
-    return [*plan, Added(f"{new}/RECORD", content, like)]
+        plan.append(Added(document_name, change.document, like))
+        listed.append(content_row(document_name, change.document))
+    listed.append(RecordRow(record_name, "", ""))
+    plan.append(Added(record_name, render_rows(listed, line_end), like))
+    return plan
 
 
 def _change(
@@ -208,10 +207,9 @@ def _change(
                 metadata=_renamed_metadata(contents.metadata, rename),
             )
         rows, record = read_record(archive, dist_info)
+        plan = plan_change(archive.entries.values(), rows, "\r\n" if b"\r\n" in record else "\n", change)
         target = out / wanted.filename
-        write_archive(
-            archive, plan_change(archive, rows, record, change), target, force=force, progress=progress
-        )
+        write_archive(archive, plan, target, force=force, progress=progress)
     return target
 
 
