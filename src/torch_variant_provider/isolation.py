@@ -36,7 +36,7 @@ def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findin
     import marshal
 
     receiving, sending = os.pipe()
-    child = os.fork()
+    child = _fork()
     if child == 0:
         try:
             os.close(receiving)
@@ -64,6 +64,16 @@ def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findin
     except (EOFError, TypeError, ValueError):
         signal = f" (signal {status & 0x7F})" if status and status & 0x7F else ""
         return Findings(warnings=[f"{name}: the driver library crashed{signal}"], unanswered=True)
+
+
+def _fork() -> int:
+    import warnings
+
+    # Python 3.12 warns in hosts with threads: the child may wait for a lock for ever. It may; the
+    # deadline ends it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _receive(receiving: int, seconds: float) -> bytes | None:

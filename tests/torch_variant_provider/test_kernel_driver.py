@@ -61,6 +61,13 @@ def test_a_container_without_gpu_has_no_cuda(tmp_path: Path) -> None:
     assert "no GPU was given" in found.notes[0]
 
 
+def test_a_gpu_without_any_driver_file_is_said(tmp_path: Path) -> None:
+    found = read(tree(tmp_path, nodes=("nvidia0",)))
+    assert found.unanswered
+    assert found.warnings
+    assert not read(str(tmp_path / "nowhere")).unanswered
+
+
 @pytest.mark.parametrize("sign", ["etc/nv_tegra_release", "proc/device-tree/compatible"])
 def test_tegra_numbers_are_not_in_the_table(tmp_path: Path, sign: str) -> None:
     root = tree(tmp_path, sys="540.4.0\n", nodes=("nvidiactl", "nvidia0"))

@@ -65,6 +65,11 @@ def test_a_failing_version_call(ask: Ask, cuda_folder: Path) -> None:
     assert "libcuda" in answer.stderr
 
 
+def test_a_link_stub_is_no_driver(ask: Ask, cuda_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=cuda_folder, FAKE_UMD_CODE="34")
+    assert (answer.features, answer.stderr) == ({}, "")
+
+
 def test_nvml_knows_better(ask: Ask, nvml_folder: Path, cuda_folder: Path) -> None:
     answer = ask(
         "nvidia",

@@ -21,13 +21,22 @@ NAME = "kernel driver"
 def read(root: str) -> Findings:
     """Return `kernel_driver`, and `cuda_version` through the driver table."""
     driver = driver_version(root)
+    has_gpu = exists(root, "/dev/nvidiactl") or gpu_nodes(root) > 0
     if driver is None:
+        if has_gpu:
+            return Findings(
+                warnings=[
+                    f"{NAME}: a GPU was given to this environment, but no driver library and no version"
+                ],
+                unanswered=True,
+            )
         return Findings(notes=[f"{NAME}: not loaded"])
     found = Findings({"kernel_driver": driver})
     cuda = cuda_of_driver(driver)
     if _is_tegra(root):
+        found.unanswered = has_gpu
         found.notes.append(f"{NAME}: {driver} is a Tegra driver, whose number does not tell the CUDA version")
-    elif not exists(root, "/dev/nvidiactl") and not gpu_nodes(root):
+    elif not has_gpu:
         found.notes.append(f"{NAME}: {driver} is loaded, but no GPU was given to this environment")
     elif cuda is not None:
         found.values["cuda_version"] = version_text(cuda)

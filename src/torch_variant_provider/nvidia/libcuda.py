@@ -16,6 +16,8 @@ __all__ = ["NAME", "SONAME", "read"]
 NAME = "libcuda"
 SONAME = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
+_STUB_LIBRARY = 34  # CUresult: a link stub, as builders without a GPU have it
+
 _SECONDS = 5.0
 
 
@@ -34,6 +36,8 @@ def _query(root: str) -> Findings:
         return Findings(notes=[f"{NAME}: {reason}"])
     version = ctypes.c_int(0)
     code = library.cuDriverGetVersion(ctypes.byref(version))
+    if code == _STUB_LIBRARY:
+        return Findings(notes=[f"{NAME}: {SONAME} is a link stub"])
     if code or version.value < 1000:
         return Findings(warnings=[f"{NAME}: it does not tell its version (error {code})"], unanswered=True)
     return Findings({"cuda_version": f"{version.value // 1000}.{version.value % 1000 // 10}"})
