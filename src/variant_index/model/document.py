@@ -243,6 +243,5 @@ def _disputed(document: VariantsDocument, data: bytes) -> str | None:
             seen.add(key)
         return True
 
-    # Numbers stay text: no part of a valid document is one, and a long one would be slow to convert.
-    json.loads(data, object_pairs_hook=note, parse_int=str, parse_float=str, parse_constant=str)
+    json.loads(data, object_pairs_hook=note)
     return problems[0] if problems else None

@@ -190,7 +190,7 @@ def parse_sidecar_filename(filename: str) -> tuple[str, str] | None:
     """Return `(canonical project name, version)` when `filename` is a sidecar's name, else None."""
     if not filename.endswith(SIDECAR_SUFFIX) or len(filename) > _MAX_LENGTH:
         return None
-    name, dash, version = filename[: -len(SIDECAR_SUFFIX)].partition("-")
-    if not dash or not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+    name, _, version = filename[: -len(SIDECAR_SUFFIX)].partition("-")
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
         return None
     return canonical_name(name), version

@@ -14,6 +14,7 @@ __all__ = ["Fact", "MachineProfile", "ProfileError", "parse_profile"]
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 _Value = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+$")]
+_Values = Annotated[list[_Value], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 
 
 class ProfileError(InputError):
@@ -46,7 +47,7 @@ class MachineProfile(_Strict):
         notes: what could not be found out and why, one line each.
     """
 
-    properties: dict[_Name, dict[_Name, Annotated[list[_Value], Field(min_length=1)]]]
+    properties: dict[_Name, dict[_Name, _Values]]
     feature_order: dict[_Name, list[_Name]]
     facts: dict[str, dict[str, Fact]] = {}
     notes: list[str] = []

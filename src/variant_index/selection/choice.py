@@ -31,7 +31,7 @@ class TargetTags:
         """Take tags spelled `cp312-cp312-linux_x86_64`, in the interpreter's own order."""
         self._positions: dict[tuple[str, ...], int] = {}
         for position, tag in enumerate(tags):
-            self._positions.setdefault(tuple(tag.lower().split("-", 2)), position)
+            self._positions.setdefault(tuple(tag.split("-", 2)), position)
         self._known = [{parts[i] for parts in self._positions if i < len(parts)} for i in range(3)]
 
     def position(self, wheel: WheelFilename) -> int | None:

@@ -121,6 +121,12 @@ def test_positions_rise_by_namespace_then_feature_then_value() -> None:
     assert sort_key({}, placed) == (END,)
 
 
+def test_a_value_supported_twice_keeps_its_best_position() -> None:
+    read = _read(document({}, ["na"], {"na": {"requires": ["x"]}}))
+    placed = priorities(read, {"na": {"f": ["1", "2", "1"]}})
+    assert sort_key({"na": {"f": ["1"]}}, placed) == (0, END)
+
+
 @pytest.mark.parametrize(
     "properties",
     [
