@@ -6,11 +6,14 @@ import os
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from variant_index.errors import InputError
-from variant_index.model.build_report import BuildReport
+
+if TYPE_CHECKING:
+    from variant_index.model.build_report import BuildReport
 
 __all__ = ["command"]
 

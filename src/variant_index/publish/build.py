@@ -18,6 +18,7 @@ from variant_index.publish.plan import plan_index, release_files
 from variant_index.publish.release import Refusal, Release, ReleaseKey
 from variant_index.publish.scan import find_files, scan
 from variant_index.publish.write import carry_out, find_conflicts, read_published
+from variant_index.wheel.relabel import unlabel_wheel
 
 __all__ = ["NothingToPublishError", "Progress", "build_index"]
 
@@ -107,8 +108,6 @@ def _with_defaults(
     releases: Iterable[Release], label: str, scratch: Path
 ) -> tuple[list[Release], list[Refusal]]:
     """Add the plain wheels that releases lack, made from the variant `label`."""
-    from variant_index.wheel.relabel import unlabel_wheel
-
     complete, refusals = [], []
     for release in releases:
         try:

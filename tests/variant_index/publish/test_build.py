@@ -109,6 +109,17 @@ def test_when_every_release_is_refused_the_index_stays(tmp_path: Path) -> None:
     assert state(tmp_path / "out") == before
 
 
+def test_a_file_of_no_release_does_not_empty_the_index(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    before = state(tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "not a wheel.whl").write_bytes(b"")
+    report = build_index([tmp_path / "other"], tmp_path / "out", now=NOW)
+    assert [refusal.name for refusal in report.refused] == [None]
+    assert state(tmp_path / "out") == before
+
+
 def test_a_published_name_with_other_bytes_is_refused(tmp_path: Path) -> None:
     make_family(tmp_path / "in")
     build(tmp_path)

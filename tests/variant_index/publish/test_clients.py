@@ -142,6 +142,15 @@ def test_without_a_plain_wheel_plain_installers_get_an_older_release(site: Site,
     assert installed_file(tmp_path / "uv", "vonly") == "vonly-1.0-py3-none-any.whl"
 
 
+def test_a_default_wheel_made_from_a_variant_is_what_plain_installers_get(tmp_path: Path) -> None:
+    make_family(tmp_path / "in", "vonly", default=False)
+    build_index([tmp_path / "in"], tmp_path / "out", now=NOW, default_from="null")
+    done = pip_install((tmp_path / "out" / "simple").as_uri(), "vonly==2.0", tmp_path / "t")
+    assert done.returncode == 0, done.stderr
+    assert installed_file(tmp_path / "t", "vonly") == "vonly-2.0-py3-none-any-null.whl"
+    assert not list((tmp_path / "t").rglob("variant.json"))
+
+
 @pytest.mark.parametrize(
     ("date", "label"), [("2026-01-02T00:00:00Z", "cu130"), ("2025-12-31T00:00:00Z", None)]
 )

@@ -83,7 +83,13 @@ def test_a_sidecar_equal_to_ours_is_no_trouble(tmp_path: Path) -> None:
             "no wheel of the release has a label",
         ),
         ("vdemo-2.0-variants.json", "<html>", "vdemo-2.0-variants.json"),
-        ("vdemo-2.0-variants.json", '{"a": 1, "a": 1}', "vdemo-2.0-variants.json"),
+        (
+            "vdemo-2.0-variants.json",
+            json.dumps(document({"cu128": CU128, "cu130": CU130, "null": {}})).replace(
+                '"null": {}', '"null": {}, "null": {}'
+            ),
+            "twice",
+        ),
         ("vdemo-2.0-variants.json", "[" * 10_000, "vdemo-2.0-variants.json"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,14 @@ def test_upload_times_stay_while_the_bytes_do(releases: list[Release]) -> None:
     assert times["vdemo-1.0-py3-none-any.whl"] == early
     assert times["vdemo-2.0-py3-none-any.whl"] == NOW
     assert times["vdemo-2.0-variants.json"] == NOW
+
+
+def test_other_bytes_are_a_new_upload(releases: list[Release]) -> None:
+    files = tuple(
+        replace(file, hashes={"sha256": "00" * 32}) for file in _published(releases, "2025")["vdemo"].files
+    )
+    again = page(plan_index(releases, {"vdemo": ProjectPage("vdemo", files)}, [], NOW))
+    assert {file.upload_time for file in again.files} == {NOW}
 
 
 def test_a_refused_release_stays_as_it_is_published(releases: list[Release]) -> None:

@@ -135,6 +135,7 @@ def test_root_pages() -> None:
         (JSON_TYPE.upper(), JSON_TYPE),
         (f"{JSON_TYPE};q=0, */*", HTML_TYPE),
         (f"{JSON_TYPE};q=nonsense, text/html;q=0.1", HTML_TYPE),
+        (f"{JSON_TYPE};q=5, text/html;q=0.1", HTML_TYPE),
         (f"{JSON_TYPE};q=nan", None),
         (f"{JSON_TYPE};q=0", None),
         ("application/vnd.pypi.simple.v2+json", None),
