@@ -132,8 +132,8 @@ class ShimHandler(BaseHTTPRequestHandler):
             page = site.catalog.page(name, form, accept, site.files, f"{site.url}f/")
         except VariantIndexError as error:
             site.journal.fail(str(error))
-            # Of the errors the one that pip, uv and the others show, and pip does not retry for seconds.
-            self._send_text(HTTPStatus.GATEWAY_TIMEOUT, str(error))
+            # An error that neither pip nor uv asks again for, as both do for seconds after a 5xx.
+            self._send_text(HTTPStatus.FAILED_DEPENDENCY, str(error))
             return
         if page is None:
             self._send_text(HTTPStatus.NOT_FOUND, f"no source has project {name}")

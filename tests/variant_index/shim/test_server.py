@@ -173,7 +173,7 @@ def test_a_document_with_the_wrong_hash_degrades_as_well(
 def test_a_failing_index_is_an_error_that_names_it(index: FakeIndex, shim: Shim, status: int) -> None:
     index.routes["/simple/a/"] = Route(status=status)
     answer = shim.ask("a/")
-    assert answer.status == 504
+    assert answer.status == 424
     assert index.root in answer.reason
     assert str(status) in answer.reason
     (failure,) = shim.journal.failures
@@ -183,7 +183,7 @@ def test_a_failing_index_is_an_error_that_names_it(index: FakeIndex, shim: Shim,
 def test_a_page_that_is_no_page_is_an_error(index: FakeIndex, shim: Shim) -> None:
     for body, kind in ((b"{", JSON_TYPE), (b"{}", JSON_TYPE), (b"Log in", "text/plain"), (b"", "")):
         index.routes["/simple/a/"] = Route(body + b"-variants.json", kind)
-        assert shim.ask("a/").status == 504
+        assert shim.ask("a/").status == 424
     assert shim.journal.failures
 
 
@@ -196,7 +196,7 @@ def test_a_machine_that_cannot_be_examined_is_an_error_and_asked_once(
     add_family(index, tmp_path)
     index.add_project("a", [PLAIN])
     with running_shim(index.url, machine=broken) as shim:
-        assert [shim.ask(f"{NAME}/").status for _ in range(3)] == [504] * 3
+        assert [shim.ask(f"{NAME}/").status for _ in range(3)] == [424] * 3
         assert shim.ask("a/").status == 200
         assert shim.calls == ["machine"]
         assert shim.journal.failures == ("a GPU driver is present but did not answer",)
