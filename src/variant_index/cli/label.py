@@ -78,13 +78,12 @@ def command(
     other byte of the content stays as it is. A bad wheel does not stop the others.
     """
     wanted = [Property.parse(text) for text in properties]
-    settings = load_settings(settings_file) if settings_file else VariantSettings.model_validate({})
+    settings = load_settings(settings_file) if settings_file else VariantSettings.default()
     # Wrong for one wheel is wrong for all of them: say it once, before anything is written.
     chosen = variant_label(wanted, label)
     settings.document(chosen, wanted)
     for notice in settings.notices():
         _warn(f"{settings_file}: {notice}")
-    out.mkdir(parents=True, exist_ok=True)
     shown = sorted({str(item) for item in wanted})
     outcomes = []
     with _progress(wheels, quiet=as_json) as progress:

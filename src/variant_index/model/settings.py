@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from variant_index.errors import InputError, printable
 from variant_index.model.document import SCHEMA_URL, DefaultPriorities, Provider, VariantsDocument
 from variant_index.model.properties import Property, collect_properties
+from variant_index.model.validation import first_rule
 
 __all__ = ["DEFAULT_PROVIDERS", "SettingsError", "VariantSettings", "load_settings", "parse_settings"]
 
@@ -50,6 +51,11 @@ class VariantSettings(BaseModel):
 
     default_priorities: DefaultPriorities = Field(alias="default-priorities")
     providers: dict[_Name, Provider]
+
+    @classmethod
+    def default(cls) -> VariantSettings:
+        """Return the settings of a package that has none: nvidia before amd, with their usual providers."""
+        return cls.model_validate({})
 
     @model_validator(mode="before")
     @classmethod
@@ -148,10 +154,7 @@ def parse_settings(data: bytes, source: str) -> VariantSettings:
     try:
         return VariantSettings.model_validate(content["variant"])
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(["variant", *(str(part) for part in first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{shown}: {printable(f'{place}: {message}', 300)}") from None
+        raise SettingsError(f"{shown}: in [variant]: {first_rule(error)}") from None
 
 
 def _default_nvidia_requirement() -> str:

@@ -14,7 +14,6 @@ from variant_index.model.document import (
     parse_document,
 )
 from variant_index.model.filename import FilenameError, WheelFilename, canonical_name
-from variant_index.model.properties import NULL_LABEL
 from variant_index.wheel.archive import Archive, WheelError
 from variant_index.wheel.headers import HeaderError, parse_headers
 from variant_index.wheel.record import RecordError, RecordRow, check_rows, parse_record
@@ -109,7 +108,7 @@ def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
         metadata=metadata,
         requires_python=requires_python,
         document=document,
-        notices=(*notices, *_notices(archive, filename.label, document)),
+        notices=(*notices, *_notices(archive)),
     )
 
 
@@ -247,11 +246,8 @@ def _read_document(archive: Archive, dist_info: str, label: str) -> VariantsDocu
     return document
 
 
-def _notices(archive: Archive, label: str, document: VariantsDocument | None) -> list[str]:
-    notices = []
+def _notices(archive: Archive) -> list[str]:
     folded = {name.casefold() for name in archive.entries}
-    if len(folded) != len(archive.entries):
-        notices.append("some names differ only in case, which Windows and macOS cannot keep apart")
-    if document is not None and label != NULL_LABEL and not document.variants[label]:
-        notices.append(f"the label {label} has no properties; such a variant is called {NULL_LABEL}")
-    return notices
+    if len(folded) == len(archive.entries):
+        return []
+    return ["some names differ only in case, which Windows and macOS cannot keep apart"]

@@ -93,7 +93,7 @@ def label_wheel(
         properties: what the variant needs; none makes the null variant.
         label: the variant's label; None for the one derived from the properties.
         settings: namespace order and providers, written into the document.
-        out: the folder to write to; it exists.
+        out: the folder to write to; made when it is missing.
         rename: the project's new name, for builds that were published under a name of their own. Changes
             the file name, METADATA's Name and the two folders named after the project, nothing else.
         force: replace an existing file with other bytes.

@@ -75,7 +75,7 @@ def write_archive(
     Args:
         archive: the old archive; its framing has been checked.
         plan: what the new archive holds.
-        target: the file to write. When it exists with the same bytes it is left alone.
+        target: the file to write, its folder is made. When it exists with the same bytes it is left alone.
         force: replace an existing file with other bytes.
         progress: called now and then with the number of bytes written since the last call.
 
@@ -88,6 +88,7 @@ def write_archive(
         archive.refuse(f"would hold {printable(twice)} twice")
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb", buffering=0) as file:
             _write(archive, plan, file, progress or (lambda _: None))
         if not force and target.exists():
@@ -98,7 +99,7 @@ def write_archive(
     except OSError as error:
         raise WheelError(f"{printable(str(target))}: {error.strerror or 'cannot be written'}") from None
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             temporary.unlink()
 
 
