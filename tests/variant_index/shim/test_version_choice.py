@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from tests.variant_index.shim.family import ANY
+from tests.variant_index.shim.test_present import DIGEST
+from variant_index.selection.choice import Choice, choose
+from variant_index.shim.version_choice import ReleaseVerdict, choose_version
+from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.upstream.releases import Release, group_releases
+
+
+def file(filename: str, *, yanked: bool | str = False, requires_python: str | None = None) -> ProjectFile:
+    return ProjectFile(filename, f"https://h/{filename}", DIGEST, requires_python, yanked)
+
+
+def wheel(
+    version: str, *, tags: str = "py3-none-any", yanked: bool | str = False, needs: str | None = None
+) -> ProjectFile:
+    return file(f"a-{version}-{tags}.whl", yanked=yanked, requires_python=needs)
+
+
+def judge(release: Release) -> Choice:
+    return choose(release.wheels, None, {}, ANY)
+
+
+def verdict_on(
+    requirement: str, *files: ProjectFile, pre: bool = False, python: str = "3.11.7"
+) -> ReleaseVerdict | None:
+    releases = group_releases(ProjectPage("a", files)).by_version.values()
+    return choose_version(Requirement(requirement), releases, python, judge, allow_prereleases=pre)
+
+
+def chosen(requirement: str, *files: ProjectFile, pre: bool = False) -> str | None:
+    verdict = verdict_on(requirement, *files, pre=pre)
+    return verdict.selected.file.filename if verdict and verdict.selected else None
+
+
+def test_the_newest_release_that_can_be_installed() -> None:
+    files = (wheel("1.0"), wheel("1.10"), wheel("1.9"), wheel("2.0", tags="py3-none-win32"))
+    assert chosen("a", *files) == wheel("1.10").filename
+    assert chosen("a<1.10", *files) == wheel("1.9").filename
+
+
+def test_an_sdist_makes_a_release_installable_and_comes_last() -> None:
+    verdict = verdict_on(
+        "a", wheel("1.0"), file("a-2.0.tar.gz"), wheel("2.0"), wheel("2.0", tags="py3-none-win32")
+    )
+    assert verdict is not None
+    assert [(one.file.filename, one.rank) for one in verdict.files] == [
+        ("a-2.0-py3-none-any.whl", 1),
+        ("a-2.0.tar.gz", 2),
+        ("a-2.0-py3-none-win32.whl", None),
+    ]
+    assert (
+        chosen("a", wheel("1.0"), file("a-2.0.tar.gz"), wheel("2.0", tags="py3-none-win32")) == "a-2.0.tar.gz"
+    )
+
+
+def test_requires_python_is_that_of_the_target() -> None:
+    files = (wheel("1.0"), wheel("2.0", needs=">=3.12"), wheel("3.0", needs="not a specifier"))
+    assert chosen("a<3", *files) == wheel("1.0").filename
+    assert chosen("a", *files) == wheel("3.0").filename
+    verdict = verdict_on("a==2.0", *files)
+    assert verdict is not None
+    assert verdict.selected is None
+    assert verdict.files[0].reason == "requires Python >=3.12, the target has 3.11.7"
+
+
+def test_prereleases_of_python_count_as_their_version() -> None:
+    assert verdict_on("a", wheel("1.0", needs=">=3.12"), python="3.13.0rc1") is not None
+
+
+@pytest.mark.parametrize(
+    ("requirement", "pre", "expected"),
+    [
+        ("a", False, "1.0"),
+        ("a", True, "2.0rc1"),
+        ("a>=2.0rc1", False, "2.0rc1"),
+        ("a>1.0", False, "2.0rc1"),
+        ("a>=1.0.dev0", False, "2.0rc1"),
+    ],
+)
+def test_prereleases(requirement: str, pre: bool, expected: str) -> None:
+    assert chosen(requirement, wheel("1.0"), wheel("2.0rc1"), pre=pre) == wheel(expected).filename
+
+
+def test_yanked_files_need_a_pin() -> None:
+    files = (wheel("1.0"), wheel("2.0", yanked="broken"))
+    assert chosen("a", *files) == chosen("a==1.*", *files) == wheel("1.0").filename
+    for pin in ("a==2.0", "a===2.0", "a>=1,==2.0"):
+        assert chosen(pin, *files) == wheel("2.0").filename
+    assert chosen("a==2.*", *files) is None
+    verdict = verdict_on("a>1", *files)
+    assert verdict is not None
+    assert verdict.files[0].reason == "yanked: broken"
+
+
+def test_a_pin_takes_what_is_not_yanked_first() -> None:
+    half = (wheel("2.0", yanked=True), file("a-2.0.tar.gz"))
+    assert chosen("a==2.0", *half) == "a-2.0.tar.gz"
+
+
+def test_no_release_matches() -> None:
+    assert verdict_on("a>5", wheel("1.0")) is None
+    assert verdict_on("a") is None
+
+
+_VERSIONS = st.sampled_from(["0.9", "1.0", "1.0rc1", "1.0.post1", "1.1.dev2", "2.0a1", "2.0", "2.0+cu1"])
+_SPECIFIERS = st.sampled_from(
+    ["", ">=1", "<2", "==1.0", "==2.0", "~=1.0", ">=2.0a1", "!=2.0", "==1.*", "==2.0+cu1"]
+)
+
+
+@given(versions=st.sets(_VERSIONS), specifier=_SPECIFIERS, pre=st.booleans())
+def test_versions_are_filtered_as_packaging_does_for_pip(
+    versions: set[str], specifier: str, pre: bool
+) -> None:
+    allowed = SpecifierSet(specifier).filter(
+        [Version(version) for version in versions], prereleases=pre or None
+    )
+    best = max(allowed, default=None)
+    assert chosen(f"a{specifier}", *map(wheel, versions), pre=pre) == (
+        wheel(str(best)).filename if best else None
+    )
