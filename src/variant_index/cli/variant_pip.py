@@ -69,7 +69,9 @@ def _run(arguments: Sequence[str]) -> int:
     if parsed.given("verbose") and interpreter.executable != sys.executable:
         _say(f"runs the pip of {interpreter.executable} ({interpreter.origin})")
     if not parsed.needs_index:
-        if list(arguments) in ([], ["-h"], ["--help"], ["help"]):
+        # A shell that completes pip's words runs it without arguments.
+        asked_for_help = list(arguments) in ([], ["-h"], ["--help"], ["help"])
+        if asked_for_help and "PIP_AUTO_COMPLETE" not in os.environ:
             sys.stdout.write(_PREFACE)
         become_pip(interpreter.executable, arguments)
     return end_like(_run_behind_shim(parsed, interpreter))
@@ -212,3 +214,7 @@ def _say(line: str) -> None:
     """Write one line to stderr; what cannot be written there is lost."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         print(f"variant-pip: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,8 @@
 """pip's configuration: which files count, what they and the environment say, and the sources that follow.
 
-`pip config list` would tell the same but takes as long as pip itself needs to start (0.25 s for pip 26.3,
-0.5 s for 22.3, measured), so the documented files are read here; the tests hold this reading against
-`pip config list`. See https://pip.pypa.io/en/stable/topics/configuration/.
+The documented files are read here because `pip config list` takes as long as pip itself needs to start
+(0.25 s for pip 26.3, 0.5 s for 22.3, measured), and since pip 26 no longer tells which of several files wins.
+The tests hold this reading against pip's own. See https://pip.pypa.io/en/stable/topics/configuration/.
 """
 
 from __future__ import annotations

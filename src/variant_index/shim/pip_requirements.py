@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from variant_index.errors import InputError, printable
 
@@ -63,17 +63,18 @@ def check_requirements(files: Iterable[str], environment: Mapping[str, str]) -> 
     Raises:
         RequirementsError: a file names a source, or is somewhere on the network.
     """
-    waiting = list(files)
+    waiting = [file if _scheme(file) else os.path.abspath(file) for file in files if file]  # noqa: PTH100
     seen: set[str] = set()
     while waiting:
         file = waiting.pop()
-        if file in seen or len(seen) > _MAX_FILES or _is_lock_file(file):
+        if file in seen or _is_lock_file(file):
             continue
         seen.add(file)
+        if len(seen) > _MAX_FILES:
+            raise RequirementsError(f"{printable(file)}: more than {_MAX_FILES} requirements files, refused")
         for found in find_source_lines(_read(file), environment):
             if found.option in ("requirement", "constraint"):
-                nested = found.value
-                waiting.append(nested if _scheme(nested) else os.path.join(os.path.dirname(file), nested))  # noqa: PTH118, PTH120 - as pip joins them
+                waiting.append(_nested(file, found.value))
                 continue
             raise RequirementsError(
                 f"{printable(file)}, line {found.line}: --{found.option} in a requirements file would lead"
@@ -144,6 +145,15 @@ def _without_comment(number: int, line: str) -> Iterator[tuple[int, str]]:
     line = (line if start < 0 else line[:start]).strip()
     if line:
         yield number, line
+
+
+def _nested(file: str, included: str) -> str:
+    """Return the place of a file that another includes: relative to that one, as pip has it."""
+    if _scheme(included):
+        return included
+    if _scheme(file):
+        return urljoin(file, included)
+    return os.path.abspath(os.path.join(os.path.dirname(file), included))  # noqa: PTH100, PTH118, PTH120
 
 
 def _is_lock_file(file: str) -> bool:

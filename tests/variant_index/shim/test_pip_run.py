@@ -1,0 +1,135 @@
+"""Running pip: status, signals, the end of it when we fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from variant_index.shim.pip_run import become_pip, end_like, run_pip
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+
+RUNNER = """
+import os, sys
+from variant_index.shim.pip_run import end_like, run_pip
+status = run_pip([sys.executable, "-c", sys.argv[1]], os.environ, lambda: None)
+print("ended", status, flush=True)
+sys.exit(end_like(status))
+"""
+
+
+def start(program: str, *wrapper: str) -> subprocess.Popen[str]:
+    """Run a program in the place of pip, in a session of its own as under a service manager."""
+    return subprocess.Popen(
+        [*wrapper, sys.executable, "-c", RUNNER, program],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 23])
+def test_status(status: int) -> None:
+    assert run_pip([sys.executable, "-c", f"raise SystemExit({status})"], os.environ, lambda: None) == status
+    assert end_like(status) == status
+
+
+def test_meanwhile_runs_and_its_failure_ends_pip() -> None:
+    calls = []
+    run_pip([sys.executable, "-c", "pass"], os.environ, lambda: calls.append(1))
+    assert calls == [1]
+
+    def fail() -> None:
+        raise ValueError("no server")
+
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match="no server"):
+        run_pip([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, fail)
+    assert time.monotonic() - begun < 20
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_reaches_pip_and_ends_us_alike(number: signal.Signals) -> None:
+    default = f"import signal, time; signal.signal({int(number)}, signal.SIG_DFL)"
+    program = f"{default}; print('up', flush=True); time.sleep(60)"
+    with start(program) as wrapper:
+        assert wrapper.stdout is not None
+        assert wrapper.stdout.readline() == "up\n"
+        wrapper.send_signal(number)
+        assert wrapper.stdout.readline() == f"ended {-number}\n"
+    assert wrapper.returncode == -number
+
+
+@posix_only
+def test_pip_may_take_its_time_to_clean_up() -> None:
+    program = """if True:
+        import sys, time
+        print('up', flush=True)
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            time.sleep(0.3)
+            print('clean', flush=True)
+            sys.exit(1)
+    """
+    with start(program) as wrapper:
+        assert wrapper.stdout is not None
+        assert wrapper.stdout.readline() == "up\n"
+        wrapper.send_signal(signal.SIGINT)
+        assert wrapper.stdout.read() == "clean\nended 1\n"
+    assert wrapper.returncode == 1
+
+
+@posix_only
+def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
+    program = "import signal; print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"
+    with start(program, "nohup") as wrapper:
+        assert wrapper.stdout is not None
+        assert wrapper.stdout.readline() == "True\n"
+
+
+@posix_only
+def test_a_key_on_the_terminal_is_sent_once() -> None:
+    import pty
+
+    program = """if True:
+        import signal, sys, time
+        count = []
+        signal.signal(signal.SIGINT, lambda *_: count.append(1))
+        print('up', flush=True)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            time.sleep(0.05)
+        print('signals', len(count), flush=True)
+    """
+    child, terminal = pty.fork()
+    if child == 0:  # in the new session, with the terminal as its controlling one
+        os.execv(sys.executable, [sys.executable, "-c", RUNNER, program])
+    said = b""
+    while b"up" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    while b"ended" not in said:
+        said += os.read(terminal, 1000)
+    os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"signals 1" in said
+
+
+@posix_only
+def test_become_pip_is_exactly_pip() -> None:
+    module = become_pip.__module__
+    script = f"from {module} import become_pip; import sys; become_pip(sys.executable, sys.argv[1:])"
+    for arguments in (["--version"], ["no-such-command"]):
+        ours, pips = (
+            subprocess.run([sys.executable, *command, *arguments], capture_output=True)
+            for command in (["-c", script], ["-m", "pip"])
+        )
+        assert (ours.returncode, ours.stdout, ours.stderr) == (pips.returncode, pips.stdout, pips.stderr)

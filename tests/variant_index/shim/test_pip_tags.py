@@ -1,0 +1,56 @@
+"""The tags of another target, as pip sees them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from variant_index.model.filename import WheelFilename
+from variant_index.shim.pip_arguments import parse_arguments
+from variant_index.shim.pip_tags import TargetTagsError, tags_in_debug_output, target_options, target_tags
+
+PIP = (sys.executable, "-m", "pip")
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}
+
+
+def test_options_are_repeated_in_full() -> None:
+    line = ["download", "--platform", "a", "--platform=b", "--python-version", "3.12", "--abi", "none", "x"]
+    assert target_options(parse_arguments(line)) == (
+        "--platform=a",
+        "--platform=b",
+        "--python-version=3.12",
+        "--abi=none",
+    )
+    assert target_options(parse_arguments(["download", "x"])) == ()
+
+
+def test_pip_tells_the_tags_of_another_machine() -> None:
+    options = (
+        "--platform=manylinux2014_x86_64",
+        "--python-version=3.12",
+        "--implementation=cp",
+        "--abi=cp312",
+    )
+    tags = target_tags(PIP, options, ENVIRONMENT)
+    assert tags.position(WheelFilename.parse("x-1-cp312-cp312-manylinux2014_x86_64.whl")) is not None
+    assert tags.position(WheelFilename.parse("x-1-cp312-cp312-manylinux2010_x86_64.whl")) is not None
+    assert tags.position(WheelFilename.parse("x-1-py3-none-any.whl")) is not None
+    assert tags.position(WheelFilename.parse("x-1-cp312-cp312-manylinux2014_aarch64.whl")) is None
+    assert tags.position(WheelFilename.parse("x-1-cp311-cp311-manylinux2014_x86_64.whl")) is None
+
+
+def test_pips_refusal_is_an_error() -> None:
+    with pytest.raises(TargetTagsError, match="python-version=nonsense"):
+        target_tags(PIP, ("--python-version=nonsense",), ENVIRONMENT)
+    with pytest.raises(TargetTagsError, match="lists no tags"):
+        target_tags((sys.executable, "-c", "pass"), ("--abi=none",), ENVIRONMENT)
+
+
+def test_only_the_list_of_tags_is_read() -> None:
+    head = "sys.version: 3\n  a-b-c\nCompatible tags: 2 (target: platforms=['x'])\n"
+    text = f"{head}  cp312-cp312-any\n  py3-none-any\n\n  x-y-z\n"
+    assert tags_in_debug_output(text) == ["cp312-cp312-any", "py3-none-any"]
+    assert tags_in_debug_output("Compatible tags: 0\n...\n") == []
+    assert tags_in_debug_output("") == []
