@@ -14,7 +14,8 @@ __all__ = ["SOURCES", "detect"]
 
 SOURCES = (
     Source("KFD", ("gfx_arch",), "torch_variant_provider.amd.kfd"),
-    Source("ROCm tools", ("gfx_arch",), "torch_variant_provider.amd.tools"),
+    Source("AMD SMI", ("gfx_arch",), "torch_variant_provider.amd.amd_smi", wakes=True),
+    Source("ROCm tools", ("gfx_arch",), "torch_variant_provider.amd.tools", wakes=True),
     Source("amdgpu module", ("kernel_driver",), "torch_variant_provider.amd.kernel_module"),
     Source("ROCm installation", ("installed_rocm",), "torch_variant_provider.amd.installed"),
 )
