@@ -110,7 +110,7 @@ def test_each_machine_gets_its_wheel(
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert f"{PROJECT} {VERSION}: {label or 'default'}" in done.stderr
+    assert f"{PROJECT} {VERSION}: {label or 'the default wheel'}" in done.stderr
 
     site_packages = next((environment / "lib").glob("python*/site-packages"))
     dist_info = site_packages / f"jax_gpu_plugin-{VERSION}.dist-info"

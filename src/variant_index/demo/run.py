@@ -86,13 +86,14 @@ def run_demo() -> list[Outcome]:
 def _publish(folder: Path) -> None:
     ordinary = write_plain_wheel(folder)
     wheels = folder / "wheels"
+    wheels.mkdir()
     for label, properties in VARIANTS.items():
         _label(ordinary, label, properties, wheels)
     build_index([ordinary, wheels], folder / "site", now=_UPLOADED)
 
 
 def _label(wheel: Path, label: str, properties: tuple[Property, ...], out: Path) -> None:
-    label_wheel(wheel, properties, label=label, settings=VariantSettings.default(), out=out)
+    label_wheel(wheel, properties, label=label, settings=VariantSettings(), out=out)
 
 
 @contextmanager
