@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.making import document, make_wheel
+from variant_index.model.build_report import BuildReport
+from variant_index.model.document import parse_document
+from variant_index.model.explain_report import ExplainReport
+from variant_index.model.machine import parse_profile
 from variant_index.model.schemas import MODELS, main, schema_text
 
 _COMMITTED = Path(__file__).parents[1] / "schemas"
@@ -45,3 +51,24 @@ def test_the_document_schema_says_what_the_reader_refuses() -> None:
     assert schema["properties"]["variants"]["additionalProperties"] is False
     assert "null" not in json.dumps(schema["$defs"])
     assert schema["required"] == ["$schema", "default-priorities", "variants"]
+
+
+def _output(*arguments: str | Path) -> bytes:
+    environment = {**os.environ, "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8"}
+    command = [sys.executable, "-m", "variant_index.cli", *arguments, "--json"]
+    return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+
+def test_real_outputs_are_valid(tmp_path: Path) -> None:
+    variants = {"cu128": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}
+    make_wheel(tmp_path / "wheels", "x-1-py3-none-any-cu128.whl", variant_json=document(variants))
+    make_wheel(tmp_path / "wheels", "x-1-py3-none-any.whl")
+    build = BuildReport.model_validate_json(_output("build", tmp_path / "wheels", "--out", tmp_path / "out"))
+    assert build.releases[0].sidecar == "x-1-variants.json"
+    parse_document((tmp_path / "out/simple/x/x-1-variants.json").read_bytes(), "sidecar", strict=True)
+    profile = parse_profile(_output("machine"), "machine")
+    assert profile.properties["nvidia"]["cuda_version_lower_bound"][0] == "12.8"
+    index = (tmp_path / "out" / "simple").as_uri()
+    explain = ExplainReport.model_validate_json(_output("explain", "x", "--index-url", index))
+    assert explain.selected is not None
+    assert explain.selected.label == "cu128"
