@@ -3,11 +3,11 @@
  *   FAKE_CUDA       number of nvmlSystemGetCudaDriverVersion_v2, for example 12080
  *   FAKE_CUDA_CODE  its return code; FAKE_CUDA_V1_CODE that of the older call
  *   FAKE_DRIVER     text of nvmlSystemGetDriverVersion; FAKE_DRIVER_CODE its return code
- *   FAKE_INIT_CODE, FAKE_COUNT_CODE  return codes
+ *   FAKE_INIT_CODE, FAKE_COUNT_CODE, FAKE_SHUTDOWN_CODE  return codes
  *   FAKE_SLEEP_MS   how long nvmlInit takes
  *   FAKE_ABORT      "init" or "load": where to abort
  *   FAKE_PRINT      text to print on stdout in nvmlInit, without a flush
- * Built with -DOLD it lacks nvmlInitWithFlags, and with it the v2 version call. */
+ * It has no nvmlErrorString: errors must be named without it. Built with -DOLD it lacks nvmlInitWithFlags, and with it the v2 version call. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +48,7 @@ API int nvmlSystemGetCudaDriverVersion(int *version) {
     *version = number("FAKE_CUDA", 12080);
     return number("FAKE_CUDA_V1_CODE", 0);
 }
-API int nvmlShutdown(void) { return 0; }
-API const char *nvmlErrorString(int code) { (void)code; return "an error"; }
+API int nvmlShutdown(void) { return number("FAKE_SHUTDOWN_CODE", 0); }
 API int nvmlSystemGetDriverVersion(char *text, unsigned length) {
     const char *driver = getenv("FAKE_DRIVER");
     snprintf(text, length, "%s", driver ? driver : "570.133.20");

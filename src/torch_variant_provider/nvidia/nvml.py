@@ -43,6 +43,8 @@ def _query(root: str) -> Findings:
     library, reason = load(_SONAME, root)
     if library is None:
         return Findings(notes=[f"{NAME}: {reason}"])
+    import contextlib
+
     import pynvml
 
     pynvml.nvmlLib = library  # its own search knows fewer places
@@ -55,7 +57,8 @@ def _query(root: str) -> Findings:
         _read_versions(pynvml, found)
         _read_capabilities(pynvml, found)
     finally:
-        pynvml.nvmlShutdown()
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
     return found
 
 
@@ -70,7 +73,7 @@ def _initialise(pynvml: Any) -> None:
 def _not_initialised(error: Any) -> Findings:
     code = error.value
     if code in (_DRIVER_NOT_LOADED, _LIBRARY_NOT_FOUND):
-        return Findings(notes=[f"{NAME}: {error}"], conclusive=code == _DRIVER_NOT_LOADED)
+        return Findings(notes=[f"{NAME}: {_meaning(error)}"], conclusive=code == _DRIVER_NOT_LOADED)
     if code == _MISMATCH:
         return Findings(
             values={"library_mismatch": "yes"},
@@ -80,7 +83,13 @@ def _not_initialised(error: Any) -> Findings:
             ],
             unanswered=True,
         )
-    return Findings(warnings=[f"{NAME}: {error}"], unanswered=True)
+    return Findings(warnings=[f"{NAME}: {_meaning(error)}"], unanswered=True)
+
+
+def _meaning(error: Any) -> str:
+    """Return the error's name and number; its text would be one more call into a library that fails."""
+    name = type(error).__name__.removeprefix("NVMLError").removeprefix("_")
+    return f"{name or 'error'} (code {error.value})"
 
 
 def _read_versions(pynvml: Any, found: Findings) -> None:
@@ -91,11 +100,13 @@ def _read_versions(pynvml: Any, found: Findings) -> None:
         try:
             version = pynvml.nvmlSystemGetCudaDriverVersion()
         except pynvml.NVMLError:
-            found.warnings.append(f"{NAME}: the driver does not say which CUDA version it supports: {error}")
+            found.warnings.append(
+                f"{NAME}: the driver does not say which CUDA version it supports: {_meaning(error)}"
+            )
         else:
             if not isinstance(error, pynvml.NVMLError_FunctionNotFound):
                 found.warnings.append(
-                    f"{NAME}: libcuda is not usable here ({error}); the driver itself supports CUDA "
+                    f"{NAME}: libcuda is not usable here ({_meaning(error)}); the driver supports CUDA "
                     f"{version // 1000}.{version % 1000 // 10}"
                 )
     if version >= 1000:
@@ -112,7 +123,7 @@ def _read_capabilities(pynvml: Any, found: Findings) -> None:
     try:
         count = pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError as error:
-        found.warnings.append(f"{NAME}: the driver does not say how many GPUs there are: {error}")
+        found.warnings.append(f"{NAME}: the driver does not say how many GPUs there are: {_meaning(error)}")
         return
     capabilities = set()
     silent = 0
@@ -121,7 +132,7 @@ def _read_capabilities(pynvml: Any, found: Findings) -> None:
             device = pynvml.nvmlDeviceGetHandleByIndex(index)
             capabilities.add(pynvml.nvmlDeviceGetCudaComputeCapability(device))
         except pynvml.NVMLError as error:  # noqa: PERF203 - each GPU may fail on its own
-            found.warnings.append(f"{NAME}: GPU {index}: {error}")
+            found.warnings.append(f"{NAME}: GPU {index}: {_meaning(error)}")
             silent += 1
     if capabilities or not silent:
         ordered = sorted(capabilities, reverse=True)
