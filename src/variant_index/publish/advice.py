@@ -128,7 +128,7 @@ def _not_vendored(provider: Provider, vendored: _Vendored) -> str | None:
         return f"requires names {requirement.name}, not {vendored.requirement}"
     if requirement.extras or requirement.marker is not None or requirement.url is not None:
         return "requires has extras, a marker or an address"
-    if not requirement.specifier.contains(vendored.version, prereleases=True):
+    if not requirement.specifier.contains(vendored.version):
         return f"requires {requires[0]} shuts out {vendored.version}, which uv's provides"
     if provider.plugin_api not in vendored.plugin_apis:
         return f"plugin-api is {provider.plugin_api or 'missing'}"

@@ -203,6 +203,13 @@ def test_a_default_wheel_is_made_only_where_one_lacks(tmp_path: Path) -> None:
     plain = (tmp_path / "in/vdemo-2.0-py3-none-any.whl").read_bytes()
     assert (tmp_path / "out/simple/vdemo/vdemo-2.0-py3-none-any.whl").read_bytes() == plain
     assert report.releases[1].warnings == []
+    for tags in ("cp312-cp312-linux_x86_64", "cp313-cp313-linux_x86_64"):
+        make_variant(tmp_path / "tagged", f"tagged-1-{tags}-cu128.whl", CU128)
+    covered = make_wheel(tmp_path / "tagged", "tagged-1-cp312-cp312-linux_x86_64.whl")
+    build_index([tmp_path / "tagged"], tmp_path / "tagged-out", now=NOW, default_from="cu128")
+    published = tmp_path / "tagged-out" / "simple" / "tagged"
+    assert len(list(published.glob("*.whl"))) == 4
+    assert (published / covered.name).read_bytes() == covered.read_bytes()
 
 
 def test_a_release_without_that_variant_is_named(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def test_redirects_to_the_normal_address(server: IndexServer, path: str, locatio
         "/simple/vdemo/.part-1.whl",
         "/simple/vdemo/notes.txt",
         "/simple/vdemo/a/b.whl",
+        "/simple/vdemo%2Fvdemo-1.0.tar.gz",
         "/simple//vdemo/",
         "/simple/nothing/",
         "/simple/nothing",
