@@ -101,9 +101,11 @@ class SourceOptions:
 
     def network(self) -> Network:
         """Return the network; raises `SourceError` for an unusable certificate file or proxy."""
+        from variant_index.upstream.cache import DiskCache
         from variant_index.upstream.network import Network
 
-        return Network(self.cert, self.proxy, tuple(self.trusted_hosts), self.timeout)
+        trusted_hosts = tuple(self.trusted_hosts)
+        return Network(self.cert, self.proxy, trusted_hosts, self.timeout, cache=DiskCache.of_user())
 
 
 def source_options(command: _F) -> _F:

@@ -6,11 +6,10 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from variant_index.errors import VariantIndexError
-from variant_index.model.machine import MachineProfile
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.file_table import FileTable
@@ -22,6 +21,9 @@ from variant_index.upstream.page import RawPage
 from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
 from variant_index.upstream.releases import group_releases
 from variant_index.upstream.sidecar import SidecarReader
+
+if TYPE_CHECKING:
+    from variant_index.model.machine import MachineProfile
 
 __all__ = ["Catalog", "Page"]
 

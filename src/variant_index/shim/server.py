@@ -11,10 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from variant_index.errors import printable
-from variant_index.model.machine import MachineProfile
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.catalog import Catalog
 from variant_index.shim.endpoint import Endpoint, EndpointError
@@ -25,6 +24,9 @@ from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
 from variant_index.upstream.sidecar import SidecarReader
 from variant_index.upstream.source import Source
+
+if TYPE_CHECKING:
+    from variant_index.model.machine import MachineProfile
 
 __all__ = ["EndpointError", "ShimServer"]
 

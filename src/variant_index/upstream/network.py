@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
 import urllib.request
@@ -17,6 +18,7 @@ from urllib3.util import Retry, Timeout, make_headers
 
 from variant_index import __version__
 from variant_index.errors import UpstreamError, printable
+from variant_index.upstream.cache import DiskCache
 from variant_index.upstream.source import SourceError
 
 __all__ = ["Network", "Reply"]
@@ -24,6 +26,7 @@ __all__ = ["Network", "Reply"]
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 1 << 16
+_KEPT: Final = ("content-type", "etag", "last-modified")
 # Short: every project of a run comes through here, and a dead index must not cost a minute each.
 _RETRY: Final = Retry(
     total=2,
@@ -65,6 +68,7 @@ class Network:
         proxy: str | None = None,
         trusted_hosts: tuple[str, ...] = (),
         timeout: float = 15.0,
+        cache: DiskCache | None = None,
     ) -> None:
         """Make the pools.
 
@@ -75,6 +79,7 @@ class Network:
             trusted_hosts: `host` or `host:port` whose certificate is not checked.
             timeout: seconds to wait for a connection or for the next bytes; one whole answer may take
                 four times as long.
+            cache: keeps answers that the server can confirm with a 304; None for no cache.
 
         Raises:
             SourceError: `cert` cannot be read or `proxy` is not a URL.
@@ -83,37 +88,47 @@ class Network:
         self._environment = urllib.request.getproxies() if proxy is None else {}
         self._trusted_hosts = frozenset(trusted_hosts)
         self._timeout = timeout
+        self.cache = cache
         self._contexts = {False: _tls_context(cert)}
         self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
         self._pool(proxy, insecure=False)
 
-    def get(
-        self, url: str, *, limit: int, accept: str = "*/*", headers: Mapping[str, str] | None = None
-    ) -> Reply:
-        """Fetch one address.
+    def get(self, url: str, *, limit: int, accept: str = "*/*") -> Reply:
+        """Fetch one address; a cached answer is used only after the server confirmed it.
 
         Args:
             url: an http or https URL.
             limit: the most bytes the decoded body may have.
             accept: the `Accept` header.
-            headers: more request headers, for example `If-None-Match`.
 
         Raises:
             UpstreamError: nothing answered, it answered 5xx, too late, too much or too many redirects;
                 one line that names the address.
         """
+        key = f"{accept}\n{url}"
+        stored = self._recall(key, url) if self.cache is not None else None
+        conditions = _conditions(stored) if stored is not None else {}
+        reply = self._get(url, limit, {"Accept": accept, **conditions})
+        if reply.status == 304 and stored is not None and len(stored.body) <= limit:
+            return stored
+        if reply.status == 304:
+            return self._get(url, limit, {"Accept": accept})
+        if self.cache is not None and reply.status == 200 and reply.url == url and _conditions(reply):
+            self._remember(key, reply)
+        return reply
+
+    def _get(self, url: str, limit: int, headers: Mapping[str, str]) -> Reply:
         deadline = time.monotonic() + 4 * self._timeout
         wanted = {
-            "Accept": accept,
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": f"variant-index/{__version__}",
             # What pip asks of proxies and caches: a page must not hide a new release.
             "Cache-Control": "max-age=0",
-            **(headers or {}),
+            **headers,
         }
         address = url
         for _ in range(_MAX_REDIRECTS + 1):
-            reply = self._get_once(address, wanted, limit, deadline, url)
+            reply = self._get_once(address, wanted, limit, deadline)
             if reply.status not in _REDIRECTS:
                 return reply
             target = _redirect_target(reply)
@@ -122,14 +137,26 @@ class Network:
             address = target
         raise UpstreamError(f"{printable(url)} redirects more than {_MAX_REDIRECTS} times")
 
+    def _recall(self, key: str, url: str) -> Reply | None:
+        assert self.cache is not None
+        data = self.cache.get(key)
+        if data is None:
+            return None
+        head, _, body = data.partition(b"\n")
+        return Reply(url, 200, json.loads(head), body)
+
+    def _remember(self, key: str, reply: Reply) -> None:
+        assert self.cache is not None
+        if "no-store" not in reply.headers.get("cache-control", ""):
+            head = json.dumps({name: reply.headers[name] for name in _KEPT if name in reply.headers})
+            self.cache.put(key, head.encode() + b"\n" + reply.body)
+
     def close(self) -> None:
         """Close all connections."""
         for pool in self._pools.values():
             pool.clear()
 
-    def _get_once(
-        self, address: str, headers: Mapping[str, str], limit: int, deadline: float, asked: str
-    ) -> Reply:
+    def _get_once(self, address: str, headers: Mapping[str, str], limit: int, deadline: float) -> Reply:
         shown = printable(address)
         try:
             response = self._pool_for(address).urlopen(
@@ -180,6 +207,12 @@ class Network:
             pool = _make_pool(proxy, context)
             pool = self._pools.setdefault((proxy, insecure), pool)
         return pool
+
+
+def _conditions(reply: Reply) -> dict[str, str]:
+    """Return the request headers that ask whether an answer still holds, none when it cannot be asked."""
+    pairs = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
+    return {header: reply.headers[name] for name, header in pairs if reply.headers.get(name)}
 
 
 def _make_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:

@@ -7,16 +7,18 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from packaging.version import Version
 
 from variant_index.errors import UpstreamError, VariantIndexError, printable
-from variant_index.model.document import MAX_DOCUMENT_BYTES, VariantsDocument, parse_document
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import Network
 from variant_index.upstream.releases import Release
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
 
 __all__ = ["MAX_DOCUMENTS", "STRONG_HASHES", "Documents", "SidecarReader"]
 
@@ -68,7 +70,7 @@ class SidecarReader:
         usable = {
             release.version: result
             for release, result in zip(kept, results, strict=True)
-            if isinstance(result, VariantsDocument)
+            if not isinstance(result, str)
         }
         return Documents(usable, tuple(problems))
 
@@ -79,6 +81,9 @@ class SidecarReader:
             return f"variants of {release} are ignored: {error}"
 
     def _read_one(self, release: Release) -> VariantsDocument:
+        # Imported here: most runs meet no variants, and the models take 0.1 s to build.
+        from variant_index.model.document import parse_document
+
         if not release.sidecars:
             raise UpstreamError("its index lists no variants document for them")
         listed = release.sidecars[0]
@@ -96,6 +101,8 @@ class SidecarReader:
         return document
 
     def _fetch(self, listed: ProjectFile) -> bytes:
+        from variant_index.model.document import MAX_DOCUMENT_BYTES
+
         if (path := local_path(listed.url)) is not None:
             try:
                 with path.open("rb") as file:
@@ -107,9 +114,17 @@ class SidecarReader:
             return data
         if not any(algorithm in listed.hashes for algorithm in STRONG_HASHES):
             raise UpstreamError(f"its index lists {printable(listed.filename)} without a SHA-256 hash")
+        cache = self._network.cache
+        # Named by what it must be, an entry can be old but never wrong.
+        key = f"document {sorted(listed.hashes.items())}"
+        if cache is not None and (known := cache.get(key)) is not None:
+            return known
         reply = self._network.get(listed.url, limit=MAX_DOCUMENT_BYTES)
         if reply.status != 200:
             raise UpstreamError(f"{printable(listed.url)} answered {reply.status}")
+        if cache is not None:
+            _check_hash(reply.body, listed)
+            cache.put(key, reply.body)
         return reply.body
 
 

@@ -15,6 +15,11 @@ from variant_index.cli import main
 from variant_index.model.explain_report import ExplainReport
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[FakeIndex]:
     with FakeIndex() as index:

@@ -19,6 +19,11 @@ from variant_index.cli import main
 PROGRAM = "import sys; from variant_index.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[FakeIndex]:
     with FakeIndex() as index:

@@ -19,7 +19,11 @@ from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, r
 
 @dataclass
 class Route:
-    """One answer; `promised` is a Content-Length that differs from the body's."""
+    """One answer.
+
+    `promised` is a Content-Length that differs from the body's; `unless` names a request header and the
+    value for which the answer is 304.
+    """
 
     body: bytes = b""
     content_type: str = "application/octet-stream"
@@ -28,6 +32,7 @@ class Route:
     promised: int | None = None
     seconds_before: float = 0.0
     seconds_per_byte: float = 0.0
+    unless: tuple[str, str] | None = None
 
 
 class FakeIndex:
@@ -36,6 +41,7 @@ class FakeIndex:
     def __init__(self) -> None:
         self.routes: dict[str, Route] = {}
         self.requests: list[str] = []
+        self.not_modified = 0
         index = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,6 +53,9 @@ class FakeIndex:
                 index.requests.append(f"{self.command} {self.path}")
                 route = index.routes.get(unquote(self.path), Route(status=404))
                 time.sleep(route.seconds_before)
+                if route.unless and self.headers.get(route.unless[0]) == route.unless[1]:
+                    index.not_modified += 1
+                    route = Route(status=304)
                 self.send_response(route.status)
                 self.send_header("Content-Type", route.content_type)
                 length = len(route.body) if route.promised is None else route.promised
