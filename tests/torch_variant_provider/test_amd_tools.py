@@ -117,6 +117,10 @@ def test_a_bad_hsa_override_is_named_and_ignored(tmp_path: Path, text: str) -> N
     assert known.warnings[0].startswith("HSA_OVERRIDE_GFX_VERSION: ")
 
 
+def test_colours_are_no_part_of_a_name() -> None:
+    assert parse_architectures("Name: \x1b[1;32mgfx1201\x1b[0m\n\x1b[?25l") == ("gfx1201",)
+
+
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
     assert all(normal_gfx(name) == name for name in parse_architectures(text))
