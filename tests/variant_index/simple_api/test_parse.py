@@ -8,13 +8,16 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from variant_index.simple_api import parse
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.parse import PageError, parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
+
+# The first draw of a text prepares tables, which a busy machine takes seconds for.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 URL = "https://index.example/simple/torch/"
 SHA = "ab" * 32
@@ -289,6 +292,7 @@ def test_hostile_html_takes_linear_time(piece: str) -> None:
     assert time.perf_counter() - start < 5
 
 
+@_PATIENT
 @given(st.binary(max_size=200), st.sampled_from([JSON_TYPE, HTML_TYPE]))
 def test_any_bytes_are_a_page_or_a_page_error(body: bytes, content_type: str) -> None:
     with contextlib.suppress(PageError):
@@ -302,6 +306,7 @@ _JSON = st.recursive(
 )
 
 
+@_PATIENT
 @given(
     st.dictionaries(
         st.sampled_from(
