@@ -49,7 +49,8 @@ def _json_entry(file: ProjectFile) -> dict[str, Any]:
     if file.yanked:
         entry["yanked"] = file.yanked
     if file.core_metadata is not False:
-        entry["core-metadata"] = entry["dist-info-metadata"] = file.core_metadata
+        # Not under its old name as well: that makes pip 22.3 to 23.1 fail (PEP 714).
+        entry["core-metadata"] = file.core_metadata
     if file.size is not None:
         entry["size"] = file.size
     if file.upload_time is not None:

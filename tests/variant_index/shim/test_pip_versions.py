@@ -1,0 +1,106 @@
+"""What the wrapper relies on, in older and newer pips: options, configuration files, blank variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.making import make_wheel
+from tests.variant_index.shim.family import NAME, add_family
+from tests.variant_index.upstream.fake_index import FakeIndex
+from variant_index.shim.pip_options import COMMANDS, FLAGS, SHORT, VALUED
+
+pytestmark = [
+    pytest.mark.network,
+    pytest.mark.skipif(sys.platform != "linux", reason="the folders are those of Linux"),
+]
+
+MAIN = "from variant_index.cli.variant_pip import main; raise SystemExit(main())"
+
+OPTIONS = """if True:
+    import json, sys
+    from pip._internal.commands import create_command, commands_dict
+    found = [create_command(name).parser for name in sys.argv[1:] if name in commands_dict]
+    options = [option for parser in found for option in parser.option_list_all]
+    print(json.dumps([[s, o.takes_value()] for o in options for s in o._short_opts + o._long_opts]))
+"""
+
+
+@pytest.fixture(scope="module", params=["22.3", "23.2.1", "24.0", "25.0.1", "26.0"])
+def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment with one version of pip, from the package registry."""
+    version: str = request.param
+    folder = tmp_path_factory.mktemp("pip") / version
+    uv = [sys.executable, "-m", "uv", "--quiet"]
+    subprocess.run([*uv, "venv", "--python", sys.executable, folder], check=True)
+    done = subprocess.run(
+        [*uv, "pip", "install", "--python", folder, f"pip=={version}"], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no pip {version} from a package registry: {done.stderr.strip()[-200:]}")
+    return folder
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Iterator[tuple[FakeIndex, FakeIndex]]:
+    """Serve the true index, and one with a higher version that must not be seen."""
+    with FakeIndex() as index, FakeIndex() as poison:
+        add_family(index, tmp_path / "upstream")
+        wheel = make_wheel(tmp_path / "poison", f"{NAME}-99.0-py3-none-any.whl")
+        poison.add_project(NAME, [poison.add_file(wheel)])
+        yield index, poison
+
+
+def test_options(environment: Path) -> None:
+    done = subprocess.run(
+        [environment / "bin" / "python", "-c", OPTIONS, *COMMANDS], capture_output=True, text=True, check=True
+    )
+    for name, takes_value in json.loads(done.stdout):
+        known = name[2:] if name.startswith("--") else SHORT[name[1]]
+        assert known in (VALUED if takes_value else FLAGS), name
+
+
+@pytest.mark.parametrize("kind", ["user", "proxy", "isolated"])
+def test_poisoned_configuration(
+    kind: str, environment: Path, sources: tuple[FakeIndex, FakeIndex], tmp_path: Path
+) -> None:
+    index, poison = sources
+    extra = f"extra-index-url = {poison.url}\n"
+    text = f"[global]\n{extra}[install]\nfind-links = gone\n{extra}"
+    folder = tmp_path / "home" / ".config" / "pip" if kind == "user" else environment
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pip.conf").write_text(text + (f"proxy = {index.root}\n" if kind == "proxy" else ""))
+    index.routes |= {f"{index.root}{path}": route for path, route in index.routes.items()}
+    poison_routes = {f"{poison.root}{path}": route for path, route in poison.routes.items()}
+    index.routes |= poison_routes
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "VIRTUAL_ENV": str(environment),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.9",
+    }
+    arguments = ["install", "--target", str(tmp_path / "target"), "--no-cache-dir", "-i", index.url, NAME]
+    arguments += ["--isolated"] if kind == "isolated" else []
+    module = tmp_path / "target" / f"{NAME}.py"
+    try:
+        pip = [str(environment / "bin" / "python"), "-m", "pip"]
+        subprocess.run([*pip, *arguments], env=variables, capture_output=True, check=True)
+        assert "-99.0-" in module.read_text()
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, *arguments, "--upgrade"],
+            env=variables,
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        (folder / "pip.conf").unlink()
+    assert done.returncode == 0, done.stderr
+    assert "-2.0-py3-none-any-cu128" in module.read_text()
+    assert f"variant-pip: {NAME} 2.0: cu128 (" in done.stderr
