@@ -18,7 +18,8 @@ from variant_index.model.filename import (
 )
 from variant_index.model.properties import NULL_LABEL, Property, hash_label
 from variant_index.model.settings import VariantSettings
-from variant_index.wheel.archive import Archive, Entry, WheelError
+from variant_index.wheel.archive import Archive, WheelError
+from variant_index.wheel.directory import Entry
 from variant_index.wheel.headers import header_block
 from variant_index.wheel.read import VARIANT_JSON, read_contents, read_record
 from variant_index.wheel.record import RecordRow, content_row, render_rows

@@ -18,16 +18,14 @@ from typing import BinaryIO
 
 from variant_index.errors import printable
 from variant_index.wheel.archive import (
-    CENTRAL_HEADER,
     END,
     END64,
     END64_LOCATOR,
-    LOCAL_HEADER,
     MAX_ARCHIVE_BYTES,
     Archive,
-    Entry,
     WheelError,
 )
+from variant_index.wheel.directory import CENTRAL_HEADER, LOCAL_HEADER, Entry
 
 __all__ = ["Added", "Kept", "Part", "write_archive"]
 
@@ -157,18 +155,14 @@ def _new_headers(part: Added, offset: int) -> tuple[bytes, bytes]:
     """Return the local header and the central record of a new entry."""
     name = part.name.encode()
     flags = 0 if part.name.isascii() else _UTF8
-    time, date = part.like.dos_time & 0xFFFF, part.like.dos_time >> 16
     crc, size = zlib.crc32(part.content), len(part.content)
-    local = LOCAL_HEADER.pack(b"PK\x03\x04", 20, flags, 0, time, date, crc, size, size, len(name), 0)
-    # Made by version 2.0 on Unix (3), as every wheel builder writes.
-    attributes = part.like.mode << 16
-    central = CENTRAL_HEADER.pack(
-        b"PK\x01\x02",
-        3 << 8 | 20,
-        *(20, flags, 0, time, date, crc, size, size, len(name)),
-        *(0, 0, 0, 0, attributes, offset),
-    )
-    return local + name, central + name
+    both = (flags, 0, part.like.dos_time, crc, size, size, len(name), 0)
+    # Version 2.0, made on Unix (3), as every wheel builder writes.
+    local = bytearray(LOCAL_HEADER.pack(b"PK\x03\x04", *both))
+    local[4] = 20
+    central = bytearray(CENTRAL_HEADER.pack(b"PK\x01\x02", *both, 0, 0, part.like.attributes, offset))
+    central[4:8] = bytes((20, 3, 20, 0))
+    return bytes(local) + name, bytes(central) + name
 
 
 def _renamed_header(archive: Archive, part: Kept) -> bytes:

@@ -99,7 +99,7 @@ def test_a_wheel_crosses_processes(tmp_path: Path) -> None:
         ({"a/..": b""}, "is not a plain relative path"),
         ({"a\nb": b""}, "is not a plain relative path"),
         ({"a\x7fb": b""}, "is not a plain relative path"),
-        ({"a": b"", "a/": b""}, "holds a twice"),
+        ({"a": b"", "a/": b""}, "holds a/ twice"),
     ],
 )
 def test_refuses_wrong_content(tmp_path: Path, changes: dict[str, bytes | None], rule: str) -> None:
