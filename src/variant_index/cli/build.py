@@ -26,9 +26,7 @@ Examples:
 
 
 @click.command(name="build", epilog=_EPILOG, no_args_is_help=True)
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     required=True,

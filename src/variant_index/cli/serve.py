@@ -19,7 +19,7 @@ Examples:
 
 
 @click.command(name="serve", epilog=_EPILOG, no_args_is_help=True)
-@click.argument("out", metavar="OUT", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @click.option(
     "--port",
     default=8000,

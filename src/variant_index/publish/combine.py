@@ -41,7 +41,7 @@ def combine(documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocume
     ordered = sorted(documents, key=lambda item: item[0])
     longest_from, longest = min(ordered, key=lambda item: -len(item[1].default_priorities.namespace))
     namespaces = longest.default_priorities.namespace
-    labels: dict[str, tuple[str, Mapping[str, Mapping[str, list[str]]]]] = {}
+    labels: dict[str, tuple[str, Properties]] = {}
     providers: dict[str, tuple[str, Provider]] = {}
     for wheel, document in ordered:
         own = document.default_priorities.namespace
@@ -67,7 +67,7 @@ def combine(documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocume
         providers=None if longest.providers is None else {name: providers[name][1] for name in namespaces},
         variants={
             label: {
-                namespace: {feature: sorted(values) for feature, values in sorted(features.items())}
+                namespace: {feature: tuple(sorted(values)) for feature, values in sorted(features.items())}
                 for namespace, features in sorted(properties.items())
             }
             for label, (_, properties) in sorted(labels.items())

@@ -112,12 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = _split(self.path)
         if parts is None or len(parts) > 3:
             self._fail(HTTPStatus.NOT_FOUND, "not found", body)
-        elif parts in ([], [""]):
+        elif parts in ([""], ["simple"]):
             self._redirect("/simple/", body)
         elif parts[0] != "simple":
             self._fail(HTTPStatus.NOT_FOUND, "not found", body)
-        elif len(parts) == 1:
-            self._redirect("/simple/", body)
         elif parts[-1] == "":
             self._page(parts[:-1], body)
         else:

@@ -124,7 +124,7 @@ def _copy(step: Copy, place: Path) -> bool:
     with _replacing(place) as target, step.source.open("rb", buffering=0) as source:
         while chunk := source.read(1 << 20):
             digest.update(chunk)
-            _write(target, chunk)
+            _write(target, chunk, place)
         if digest.hexdigest() != step.sha256:
             raise IndexFolderError(
                 f"{printable(str(step.source))}: changed while the index was made; run again"
@@ -139,7 +139,7 @@ def _put(step: Put, place: Path) -> bool:
     except FileNotFoundError:
         pass
     with _replacing(place) as target:
-        _write(target, step.content)
+        _write(target, step.content, place)
     return True
 
 
@@ -149,10 +149,14 @@ def _delete(_: Delete, place: Path) -> bool:
     return existed
 
 
-def _write(target: int, data: bytes) -> None:
+def _write(target: int, data: bytes, place: Path) -> None:
     view = memoryview(data)
-    while view:
-        view = view[os.write(target, view) :]
+    try:
+        while view:
+            view = view[os.write(target, view) :]
+    except OSError as error:
+        # Say which file: a descriptor has no name of its own.
+        raise OSError(error.errno, error.strerror, str(place)) from None
 
 
 @contextlib.contextmanager

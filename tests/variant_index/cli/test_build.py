@@ -77,7 +77,8 @@ def test_bad_usage_is_one_line_and_status_2(tmp_path: Path, arguments: list[str]
     done = run(tmp_path / arguments[0], *arguments[1:], "--out", tmp_path / "out")
     assert done.returncode == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 

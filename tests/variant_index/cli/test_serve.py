@@ -72,8 +72,10 @@ def test_a_port_in_use(out: Path) -> None:
         assert len(errors.splitlines()) == 1
 
 
-def test_a_folder_without_an_index(tmp_path: Path) -> None:
-    with serving(tmp_path) as (process, _):
+@pytest.mark.parametrize("name", [".", "missing"])
+def test_a_folder_without_an_index(tmp_path: Path, name: str) -> None:
+    with serving(tmp_path / name) as (process, _):
         _, errors = process.communicate(timeout=10)
         assert process.returncode == 2
         assert "no index here" in errors
+        assert len(errors.splitlines()) == 1

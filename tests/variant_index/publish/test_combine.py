@@ -50,7 +50,7 @@ def test_labels_are_united_and_the_longest_namespace_list_counts() -> None:
     assert list(combined.variants) == ["cu128", "cu130", "null"]
     assert combined.default_priorities.namespace == ["nvidia", "amd"]
     assert list(combined.providers or {}) == ["nvidia", "amd"]
-    assert combined.variants["cu130"]["nvidia"]["sm_arch"] == ["80_real", "90_real"]
+    assert combined.variants["cu130"]["nvidia"]["sm_arch"] == ("80_real", "90_real")
 
 
 def test_the_same_properties_in_another_order_agree() -> None:
