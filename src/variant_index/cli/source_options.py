@@ -55,7 +55,7 @@ _OPTIONS = (
         "trusted_hosts",
         multiple=True,
         metavar="HOST[:PORT]",
-        help="A host whose certificate is not checked; may be repeated.",
+        help="A host that may use plain http or an unknown certificate; may be repeated.",
     ),
     click.option(
         "--timeout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import ssl
 import time
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, SSLError
@@ -76,7 +77,7 @@ class Network:
             cert: a file or folder of trusted certificates; None for the system's (`SSL_CERT_FILE` and
                 `SSL_CERT_DIR` are honoured).
             proxy: URL of a proxy for every request; None for those of the environment.
-            trusted_hosts: `host` or `host:port` whose certificate is not checked.
+            trusted_hosts: `host` or `host:port` that may use plain http and any certificate.
             timeout: seconds to wait for a connection or for the next bytes; one whole answer may take
                 four times as long.
             cache: keeps answers that the server can confirm with a 304; None for no cache.
@@ -158,6 +159,7 @@ class Network:
 
     def _get_once(self, address: str, headers: Mapping[str, str], limit: int, deadline: float) -> Reply:
         shown = printable(address)
+        self._refuse_insecure(address)
         try:
             response = self._pool_for(address).urlopen(
                 "GET",
@@ -189,12 +191,23 @@ class Network:
             # A connection that was released above is unaffected; any other must not be used again.
             response.close()
 
+    def _refuse_insecure(self, address: str) -> None:
+        """Hold to pip's rule: plain http only on this machine, or where the user says so."""
+        parts = urlsplit(address)
+        if parts.scheme != "https" and not _is_loopback(parts.hostname or "") and not self._is_trusted(parts):
+            host = printable(parts.netloc)
+            raise UpstreamError(
+                f"{printable(address)}: plain http can be tampered with; use https, or --trusted-host {host}"
+            )
+
+    def _is_trusted(self, parts: SplitResult) -> bool:
+        return not self._trusted_hosts.isdisjoint((parts.hostname or "", parts.netloc))
+
     def _pool_for(self, address: str) -> urllib3.PoolManager:
         parts = urlsplit(address)
-        host, netloc = parts.hostname or "", parts.netloc
-        insecure = not self._trusted_hosts.isdisjoint((host, netloc))
+        insecure = self._is_trusted(parts)
         proxy = self._proxy
-        if proxy is None and not urllib.request.proxy_bypass(netloc):
+        if proxy is None and not urllib.request.proxy_bypass(parts.netloc):
             proxy = self._environment.get(parts.scheme) or self._environment.get("all")
         return self._pool(proxy, insecure=insecure)
 
@@ -213,6 +226,13 @@ def _conditions(reply: Reply) -> dict[str, str]:
     """Return the request headers that ask whether an answer still holds, none when it cannot be asked."""
     pairs = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
     return {header: reply.headers[name] for name, header in pairs if reply.headers.get(name)}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _make_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:
@@ -252,6 +272,8 @@ def _tls_context(cert: str | None) -> ssl.SSLContext:
 
 
 def _unchecked_context() -> ssl.SSLContext:
+    # The user asked for it; a warning for each request would bury everything else.
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -156,7 +156,8 @@ def test_redirects_lead_to_http_only(index: FakeIndex, network: Network, target:
 
 def test_a_proxy_gets_the_request(index: FakeIndex) -> None:
     index.routes["http://packages.invalid/simple/x/"] = Route(b"through the proxy")
-    reply = Network(proxy=index.root, timeout=1).get("http://packages.invalid/simple/x/", limit=LIMIT)
+    network = Network(proxy=index.root, trusted_hosts=("packages.invalid",), timeout=1)
+    reply = network.get("http://packages.invalid/simple/x/", limit=LIMIT)
     assert reply.body == b"through the proxy"
 
 
@@ -165,7 +166,7 @@ def test_the_environment_names_proxies(index: FakeIndex, monkeypatch: pytest.Mon
     index.routes["/direct"] = Route(b"direct")
     monkeypatch.setenv("http_proxy", index.root)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    network = Network(timeout=1)
+    network = Network(trusted_hosts=("packages.invalid",), timeout=1)
     assert network.get("http://packages.invalid/", limit=LIMIT).body == b"through the proxy"
     assert network.get(f"{index.root}/direct", limit=LIMIT).body == b"direct"
 
@@ -173,3 +174,23 @@ def test_the_environment_names_proxies(index: FakeIndex, monkeypatch: pytest.Mon
 def test_an_unusable_certificate_file_is_named() -> None:
     with pytest.raises(SourceError, match=r"/nonexistent\.pem"):
         Network(cert="/nonexistent.pem")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["packages.invalid", "packages.invalid:8080", "10.0.0.1", "localhost.invalid", "127.0.0.1.invalid"],
+)
+def test_plain_http_is_for_loopback_and_trusted_hosts(index: FakeIndex, host: str) -> None:
+    index.routes[f"http://{host}/"] = Route(b"page")
+    with pytest.raises(UpstreamError, match=f"use https, or --trusted-host {host}"):
+        Network(proxy=index.root, timeout=1).get(f"http://{host}/", limit=LIMIT)
+    assert (
+        Network(proxy=index.root, trusted_hosts=(host,), timeout=1).get(f"http://{host}/", limit=LIMIT).status
+        == 200
+    )
+
+
+def test_a_redirect_to_plain_http_elsewhere_is_refused(index: FakeIndex, network: Network) -> None:
+    index.routes["/out"] = Route(status=302, headers={"Location": "http://packages.invalid/"})
+    with pytest.raises(UpstreamError, match=r"--trusted-host packages\.invalid"):
+        network.get(f"{index.root}/out", limit=LIMIT)

@@ -73,8 +73,9 @@ def test_403_of_pytorchs_storage_means_missing(index: FakeIndex) -> None:
     index.routes["http://download.pytorch.org/whl/a/"] = Route(status=403)
     index.routes["http://download-r2.pytorch.org/whl/a/"] = Route(status=403)
     index.routes["http://download.pytorch.org.example/whl/a/"] = Route(status=403)
-    network = Network(proxy=index.root, timeout=1)
-    for host in ("download.pytorch.org", "download-r2.pytorch.org"):
+    hosts = ("download.pytorch.org", "download-r2.pytorch.org", "download.pytorch.org.example")
+    network = Network(proxy=index.root, trusted_hosts=hosts, timeout=1)
+    for host in hosts[:2]:
         assert Upstream([Source(f"http://{host}/whl")], network).project("a") is None
     with pytest.raises(UpstreamError):
         Upstream([Source("http://download.pytorch.org.example/whl")], network).project("a")

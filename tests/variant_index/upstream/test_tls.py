@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from variant_index.errors import UpstreamError
+from variant_index.upstream.network import Network
+
+OPENSSL = shutil.which("openssl")
+pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs the openssl command to make a certificate")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "cert.pem"
+
+
+@pytest.fixture
+def url(certificate: Path) -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while listener.fileno() >= 0:
+            with suppress(OSError):  # a client that refuses the certificate
+                connection, _ = listener.accept()
+                with context.wrap_socket(connection, server_side=True) as tls:
+                    tls.recv(65536)
+                    tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
+    listener.shutdown(socket.SHUT_RDWR)  # ends the waiting accept()
+    listener.close()
+    thread.join(5)
+
+
+def test_an_unknown_certificate_is_refused_with_the_remedy(url: str) -> None:
+    with pytest.raises(UpstreamError, match=r"certificate verify failed.*--cert or SSL_CERT_FILE"):
+        Network(timeout=2).get(url, limit=100)
+
+
+def test_own_certificates_by_option_and_environment(
+    url: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Network(cert=str(certificate), timeout=2).get(url, limit=100).body == b"ok"
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert Network(timeout=2).get(url, limit=100).body == b"ok"
+
+
+def test_trusted_hosts_are_not_checked(url: str) -> None:
+    authority = url.split("/")[2]
+    for host in ("127.0.0.1", authority):
+        assert Network(trusted_hosts=(host,), timeout=2).get(url, limit=100).body == b"ok"
+    with pytest.raises(UpstreamError):
+        Network(trusted_hosts=("127.0.0.1:1",), timeout=2).get(url, limit=100)
