@@ -5,7 +5,7 @@ The result, and the error, do not depend on the order of the wheels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from variant_index.errors import InputError, printable

@@ -13,6 +13,7 @@ from variant_index.model.document import (
     parse_document,
     write_document,
 )
+from variant_index.model.filename import FilenameError
 from variant_index.publish.combine import CombineError, combine, difference
 from variant_index.publish.release import (
     FoundSidecar,
@@ -65,6 +66,7 @@ def _by_release(items: Iterable[tuple[str, _File]]) -> Mapping[ReleaseKey, list[
 
 
 def _release(key: ReleaseKey, wheels: list[FoundWheel], sources: list[FoundSource]) -> Release:
+    _require_one_spelling(wheels)
     documents = [(wheel.name, wheel.document) for wheel in wheels if wheel.document is not None]
     document = combine(documents) if documents else None
     if document is not None and len(write_document(document)) > MAX_DOCUMENT_BYTES:
@@ -73,6 +75,18 @@ def _release(key: ReleaseKey, wheels: list[FoundWheel], sources: list[FoundSourc
             "installers refuse; give it fewer labels"
         )
     return Release(key, tuple(wheels), tuple(sources), document)
+
+
+def _require_one_spelling(wheels: Iterable[FoundWheel]) -> None:
+    """Refuse two names that installers read as one (`Foo-1.0-...` and `foo-1.0.0-...` of one release)."""
+    seen: dict[tuple[object, ...], str] = {}
+    for wheel in wheels:
+        filename = wheel.filename
+        other = seen.setdefault((filename.build_key, filename.tag_set.lower(), filename.label), wheel.name)
+        if other != wheel.name:
+            raise FilenameError(
+                f"{printable(other)} and {printable(wheel.name)} are two spellings of one name; keep one"
+            )
 
 
 def _check_sidecar(release: Release, sidecar: FoundSidecar) -> None:

@@ -47,6 +47,14 @@ def test_wheels_that_disagree_take_their_release_with_them_and_no_other(tmp_path
     assert "vdemo-2.0-py3-none-any-cu128.whl" in refusals[0].reason
 
 
+def test_two_spellings_of_one_wheel_are_refused(tmp_path: Path) -> None:
+    make_wheel(tmp_path, "vdemo-1.0-py3-none-any.whl")
+    make_wheel(tmp_path, "VDemo-1.0-py3-none-any.whl")
+    releases, (refusal,) = group(tmp_path)
+    assert releases == []
+    assert "VDemo-1.0-py3-none-any.whl and vdemo-1.0-py3-none-any.whl are two spellings" in refusal.reason
+
+
 def test_one_bad_wheel_refuses_its_release_and_no_other(tmp_path: Path) -> None:
     make_family(tmp_path)
     (tmp_path / "vdemo-2.0-py3-none-any-cu129.whl").write_bytes(b"")
