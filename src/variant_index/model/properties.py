@@ -75,12 +75,15 @@ def each_property(properties: Properties) -> Iterator[Property]:
                 yield Property(namespace, feature, value)
 
 
-def collect_properties(properties: Iterable[Property]) -> dict[str, dict[str, list[str]]]:
+def collect_properties(properties: Iterable[Property]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Nest properties as documents hold them: namespaces, features and values sorted, no duplicates."""
     nested: dict[str, dict[str, list[str]]] = {}
     for namespace, feature, value in sorted(set(properties)):
         nested.setdefault(namespace, {}).setdefault(feature, []).append(value)
-    return nested
+    return {
+        namespace: {feature: tuple(values) for feature, values in features.items()}
+        for namespace, features in nested.items()
+    }
 
 
 def hash_label(properties: Iterable[Property]) -> str:

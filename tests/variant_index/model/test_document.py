@@ -47,7 +47,7 @@ def test_reads_every_shape_of_provider() -> None:
     assert read.providers is not None
     assert [provider.shape for provider in read.providers.values()] == ["plugin", "static", "builtin"]
     assert read.providers["nvidia"].plugin_api == "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
-    assert read.variants["a.b_1"]["nvidia"] == {"sm_arch": ["80_real", "90_real"]}
+    assert read.variants["a.b_1"]["nvidia"] == {"sm_arch": ("80_real", "90_real")}
 
 
 def test_reads_a_plain_pep_825_document() -> None:
@@ -245,7 +245,9 @@ def test_writing_goes_round(content: Content) -> None:
     assert again.providers == read.providers
     assert again.schema_url == read.schema_url
     assert again.variants == {
-        label: {ns: {f: sorted(values) for f, values in features.items()} for ns, features in props.items()}
+        label: {
+            ns: {f: tuple(sorted(values)) for f, values in features.items()} for ns, features in props.items()
+        }
         for label, props in read.variants.items()
     }
 

@@ -62,7 +62,7 @@ def test_labels(tmp_path: Path) -> None:
     verify_hashes(made)
     document = read_wheel(made).document
     assert document is not None
-    assert document.variants == {"cu128": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}
+    assert document.variants == {"cu128": {"nvidia": {"cuda_version_lower_bound": ("12.8",)}}}
     assert set(document.providers or ()) == {"nvidia", "amd"}, "complete, so that documents merge"
     with zipfile.ZipFile(made) as archive, zipfile.ZipFile(source) as before:
         *others, added, record = archive.infolist()
