@@ -88,6 +88,7 @@ class Shell:
 
 
 INSTALL = ("install", "--target", "target", NAME)
+TRUSTED = ("--trusted-host", "index.example")
 
 
 @pytest.fixture
@@ -211,6 +212,19 @@ def test_an_index_that_is_down_is_named(shell: Shell) -> None:
 
 
 @posix_only
+def test_a_failure_that_pip_overlooks_counts(tmp_path: Path, shell: Shell, index: FakeIndex) -> None:
+    """pip keeps what is installed when an index fails, and calls that a success."""
+    venv.create(tmp_path / "bare", with_pip=False)
+    arguments = ("--python", str(tmp_path / "bare"), "install", "--upgrade", NAME, "-i", index.url)
+    assert shell.variant_pip(*arguments).returncode == 0
+    index.routes[f"/simple/{NAME}/"] = Route(status=500)
+    done = shell.variant_pip(*arguments)
+    assert "Requirement already satisfied" in done.stdout
+    assert done.returncode == 3
+    assert any(line.startswith("variant-pip: error: ") for line in said(done))
+
+
+@posix_only
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -328,7 +342,7 @@ def test_a_proxy_is_asked_for_everything_but_the_shim(kind: str, shell: Shell, i
         "variable": ([], {"PIP_PROXY": index.root}),
         "file": ([], {"PIP_CONFIG_FILE": "own.conf"}),
     }[kind]
-    done = shell.variant_pip(*INSTALL, "-i", "http://index.example/simple/", *options, **variables)
+    done = shell.variant_pip(*INSTALL, "-i", "http://index.example/simple/", *TRUSTED, *options, **variables)
     assert done.returncode == 0, done.stderr
     assert shell.installed().endswith("-cu128.whl")
     assert not any(
@@ -340,7 +354,7 @@ def test_a_proxy_is_asked_for_everything_but_the_shim(kind: str, shell: Shell, i
 def test_environment_proxies_do_not_catch_the_shim(shell: Shell, index: FakeIndex) -> None:
     serve_as_proxy(index)
     done = shell.variant_pip(
-        *INSTALL, "-i", "http://index.example/simple/", http_proxy=index.root, NO_PROXY="other"
+        *INSTALL, "-i", "http://index.example/simple/", *TRUSTED, http_proxy=index.root, NO_PROXY="other"
     )
     assert done.returncode == 0, done.stderr
     assert shell.installed().endswith("-cu128.whl")
