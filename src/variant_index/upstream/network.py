@@ -182,13 +182,12 @@ class Network:
                     raise UpstreamError(f"{shown} sends more than {_megabytes(limit)}, refused")
                 if time.monotonic() > deadline:
                     raise UpstreamError(f"{shown} took longer than {4 * self._timeout:g} s, given up")
-            response.release_conn()
             found = {name.lower(): value for name, value in response.headers.items()}
             return Reply(address, response.status, found, bytes(body))
         except (HTTPError, OSError) as error:
             raise UpstreamError(f"{shown}: {_cause(error)}") from None
         finally:
-            # A connection that was released above is unaffected; any other must not be used again.
+            # One that was read to its end is back in the pool; any other must not be used again.
             response.close()
 
     def _refuse_insecure(self, address: str) -> None:

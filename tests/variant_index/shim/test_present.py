@@ -199,3 +199,7 @@ def test_legal_names_keep_the_build_number_and_tell_labels_apart(label: str, bui
     assert shown
     assert shown[0] == int(build.rstrip("a") or 0)
     assert shown[1].endswith(f"_{label}")
+
+
+def test_a_file_that_is_listed_twice_is_shown_once() -> None:
+    assert names(show(wheel("cu128"), wheel("cu128"), wheel())) == [f"{NAME}-2.0-0_cu128-py3-none-any.whl"]

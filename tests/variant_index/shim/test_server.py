@@ -78,7 +78,10 @@ def test_a_page_without_variants_passes_byte_for_byte(index: FakeIndex, shim: Sh
 )
 def test_relative_links_are_made_absolute(index: FakeIndex, shim: Shim, form: str, body: bytes) -> None:
     index.routes["/simple/a/"] = Route(body, form)
-    assert shim.ask("a/").files()[PLAIN.filename]["url"] == f"{index.root}/f/{PLAIN.filename}"
+    for accept in (JSON_TYPE, PIP_ACCEPT):
+        assert (
+            shim.ask("a/", accept=accept).files()[PLAIN.filename]["url"] == f"{index.root}/f/{PLAIN.filename}"
+        )
 
 
 def test_each_client_gets_the_form_it_takes(index: FakeIndex, shim: Shim) -> None:
