@@ -13,6 +13,7 @@ from tests.making import document, make_wheel
 from variant_index.model.build_report import BuildReport
 from variant_index.model.document import parse_document
 from variant_index.model.explain_report import ExplainReport
+from variant_index.model.label_report import LabelReport
 from variant_index.model.machine import parse_profile
 from variant_index.model.schemas import MODELS, main, schema_text
 
@@ -62,7 +63,12 @@ def _output(*arguments: str | Path) -> bytes:
 def test_real_outputs_are_valid(tmp_path: Path) -> None:
     variants = {"cu128": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}
     make_wheel(tmp_path / "wheels", "x-1-py3-none-any-cu128.whl", variant_json=document(variants))
-    make_wheel(tmp_path / "wheels", "x-1-py3-none-any.whl")
+    plain = make_wheel(tmp_path / "wheels", "x-1-py3-none-any.whl")
+    wanted = "nvidia :: cuda_version_lower_bound :: 12.8"
+    label = LabelReport.model_validate_json(
+        _output("label", plain, "--property", wanted, "--out", tmp_path / "labelled")
+    )
+    assert (label.wheels[0].label, label.wheels[0].properties) == ("f839a2dd", [wanted])
     build = BuildReport.model_validate_json(_output("build", tmp_path / "wheels", "--out", tmp_path / "out"))
     assert build.releases[0].sidecar == "x-1-variants.json"
     parse_document((tmp_path / "out/simple/x/x-1-variants.json").read_bytes(), "sidecar", strict=True)

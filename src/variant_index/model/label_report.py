@@ -30,6 +30,10 @@ class LabelledWheel(_Strict):
 
 
 class LabelReport(_Strict):
-    """All wheels of one run, in the order given."""
+    """The outcome of one run.
+
+    Attributes:
+        wheels: one entry a wheel, in the order given.
+    """
 
     wheels: list[LabelledWheel]

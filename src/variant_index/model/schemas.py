@@ -17,6 +17,7 @@ from pydantic_core import core_schema
 from variant_index.model.build_report import BuildReport
 from variant_index.model.document import VariantsDocument
 from variant_index.model.explain_report import ExplainReport
+from variant_index.model.label_report import LabelReport
 from variant_index.model.machine import MachineProfile
 
 __all__ = ["MODELS", "schema_text"]
@@ -25,6 +26,7 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "variants-document": ("A release's *-variants.json and a wheel's variant.json", VariantsDocument),
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
     "explain-report": ("What `variant-index explain --json` prints", ExplainReport),
+    "label-report": ("What `variant-index label --json` prints", LabelReport),
     "build-report": ("What `variant-index build --json` prints", BuildReport),
 }
 """Schema name -> title and model; `NAME.schema.json` is the file."""
