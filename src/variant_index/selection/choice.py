@@ -23,6 +23,8 @@ __all__ = ["Candidate", "Choice", "TargetTags", "choose"]
 # The null variant's key is one end mark; a wheel without a label comes after it.
 _PLAIN_KEY: SortKey = (END, END)
 
+_SHOWN_REFUSALS = 2
+
 
 class TargetTags:
     """The compatibility tags of the interpreter that will install, best first."""
@@ -76,6 +78,24 @@ class Choice:
     def selected(self) -> Candidate | None:
         """The best wheel, None when nothing fits."""
         return self.candidates[0] if self.candidates and self.candidates[0].compatible else None
+
+    @cached_property
+    def explanation(self) -> str:
+        """Why the winner won, one line; for a build without hardware support, why no other one fits."""
+        if self.selected is None:
+            return "nothing fits"
+        if self.selected.wheel.label not in ("", NULL_LABEL):
+            return self.selected.reason
+        refused: dict[str, str] = {}
+        for candidate in self.candidates:
+            if not candidate.compatible and candidate.wheel.label:
+                refused.setdefault(candidate.wheel.label, f"{candidate.wheel.label} {candidate.reason}")
+        if not refused:
+            return self.selected.reason
+        shown = list(refused.values())[:_SHOWN_REFUSALS]
+        others = len(refused) - len(shown)
+        more = f", nor does any of {others} more" if others else ""
+        return f"{self.selected.reason}; no other fits: {'; '.join(shown)}{more}"
 
     @cached_property
     def presented(self) -> tuple[WheelFilename, ...]:

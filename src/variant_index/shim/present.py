@@ -160,11 +160,10 @@ def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
     if choice.selected is None:
         # No wheel fits: the client shall say so itself, with the names it knows.
         return {wheel.filename: Listed(file) for wheel, file in release.wheels.items() if not wheel.label}
-    reasons = {candidate.wheel: candidate.reason for candidate in choice.candidates}
     kept = {}
     for wheel in choice.presented:
         file = release.wheels[wheel]
-        chosen = Chosen(release.name, str(release.version), wheel.label, reasons[wheel], wheel.filename)
+        chosen = Chosen(release.name, str(release.version), wheel.label, choice.explanation, wheel.filename)
         kept[wheel.filename] = Listed(replace(file, filename=legal_filename(wheel)), chosen)
     return kept
 

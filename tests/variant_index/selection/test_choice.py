@@ -67,6 +67,20 @@ def test_a_machine_without_gpu_gets_null_then_the_plain_wheel() -> None:
     assert _names(_choose(*_FAMILY, document=_document(), machine={})) == [_FAMILY[1], _FAMILY[0]]
 
 
+def test_a_build_without_hardware_support_is_explained_by_what_does_not_fit() -> None:
+    choice = _choose(*_FAMILY, document=_document(), machine={})
+    assert choice.explanation == (
+        "the null variant, for any machine; no other fits: cu126 needs CUDA ≥ 12.6, no NVIDIA driver or "
+        "GPU found; cu128 needs CUDA ≥ 12.8, no NVIDIA driver or GPU found, nor does any of 1 more"
+    )
+
+
+def test_a_variant_that_fits_is_explained_by_its_own_reason() -> None:
+    choice = _choose(*_FAMILY, document=_document())
+    assert choice.selected is not None
+    assert choice.explanation == choice.selected.reason
+
+
 def test_without_a_document_only_the_plain_wheel_is_left() -> None:
     choice = _choose(*_FAMILY)
     assert _names(choice) == [_FAMILY[0]]
