@@ -22,7 +22,7 @@ from variant_index.errors import UpstreamError, printable
 from variant_index.upstream.cache import DiskCache
 from variant_index.upstream.source import SourceError
 
-__all__ = ["Network", "Reply"]
+__all__ = ["Network", "Reply", "UnreachableError"]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 5
@@ -41,6 +41,10 @@ _RETRY: Final = Retry(
     respect_retry_after_header=False,
     raise_on_status=False,
 )
+
+
+class UnreachableError(UpstreamError):
+    """A server is down for now: no connection, no complete answer in time, or a 5xx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ class Network:
             accept: the `Accept` header.
 
         Raises:
-            UpstreamError: nothing answered, it answered 5xx, too late, too much or too many redirects;
-                one line that names the address.
+            UnreachableError: nothing answered, too late, or 5xx; one line that names the address.
+            UpstreamError: it sent too much, too many redirects, or one that is refused.
         """
         key = f"{accept}\n{url}"
         stored = self._recall(key, url) if self.cache is not None else None
@@ -171,21 +175,22 @@ class Network:
                 timeout=Timeout(connect=self._timeout, read=self._timeout),
             )
         except (HTTPError, LocationValueError, UnicodeError) as error:
-            raise UpstreamError(f"{shown}: {_cause(error)}") from None
+            raise UnreachableError(f"{shown}: {_cause(error)}") from None
         try:
             if response.status >= 500:
-                raise UpstreamError(f"{shown} answered {response.status} {printable(response.reason or '')}")
+                reason = printable(response.reason or "")
+                raise UnreachableError(f"{shown} answered {response.status} {reason}")
             body = bytearray()
             while chunk := response.read1(_CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > limit:
                     raise UpstreamError(f"{shown} sends more than {_megabytes(limit)}, refused")
                 if time.monotonic() > deadline:
-                    raise UpstreamError(f"{shown} took longer than {4 * self._timeout:g} s, given up")
+                    raise UnreachableError(f"{shown} took longer than {4 * self._timeout:g} s, given up")
             found = {name.lower(): value for name, value in response.headers.items()}
             return Reply(address, response.status, found, bytes(body))
         except (HTTPError, OSError) as error:
-            raise UpstreamError(f"{shown}: {_cause(error)}") from None
+            raise UnreachableError(f"{shown}: {_cause(error)}") from None
         finally:
             # One that was read to its end is back in the pool; any other must not be used again.
             response.close()

@@ -14,7 +14,7 @@ from packaging.version import Version
 from variant_index.errors import UpstreamError, VariantIndexError, printable
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.local import local_path
-from variant_index.upstream.network import Network
+from variant_index.upstream.network import Network, UnreachableError
 from variant_index.upstream.releases import Release
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ class SidecarReader:
         self._parsed: dict[bytes, VariantsDocument] = {}
 
     def read(self, releases: Iterable[Release]) -> Documents:
-        """Read the documents of the releases, several at a time; a bad one never stops the others."""
+        """Read the documents of the releases, several at a time; a bad one never stops the others.
+
+        Raises:
+            UnreachableError: a server is down. That is no property of the release, and passing over it
+                would install builds without GPU support where there are better ones.
+        """
         wanted = sorted(releases, key=lambda release: release.version, reverse=True)
         kept = wanted[:MAX_DOCUMENTS]
         if len(kept) <= 1:
@@ -77,6 +82,8 @@ class SidecarReader:
     def _read_or_say(self, release: Release) -> VariantsDocument | str:
         try:
             return self._read_one(release)
+        except UnreachableError:
+            raise
         except VariantIndexError as error:
             return f"variants of {release} are ignored: {error}"
 

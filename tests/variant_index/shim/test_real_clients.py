@@ -195,6 +195,16 @@ def test_a_broken_index_fails_quickly_and_says_so(index: FakeIndex, pip: Install
         assert shim.journal.failures == (f"{index.url}{NAME}/ answered 500 Internal Server Error",)
 
 
+def test_a_document_that_cannot_be_fetched_now_is_no_reason_for_another_build(
+    index: FakeIndex, tmp_path: Path, installer: Installer
+) -> None:
+    index.routes[f"/files/{NAME}-2.0-variants.json"] = Route(status=503)
+    with running_shim(index.url) as shim:
+        assert installer(NAME, index_url=shim.index_url).returncode != 0
+        assert "503" in shim.journal.failures[0]
+    assert not (tmp_path / "target" / f"{NAME}.py").exists()
+
+
 def test_uv_shows_the_failing_index(index: FakeIndex, uv: Installer) -> None:
     index.routes[f"/simple/{NAME}/"] = Route(status=500)
     with running_shim(index.url) as shim:

@@ -13,7 +13,7 @@ from tests.variant_index.shim.family import DOCUMENT, NAME, SIDECAR, write_sidec
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.model.document import MAX_DOCUMENT_BYTES
 from variant_index.simple_api.page import ProjectFile
-from variant_index.upstream.network import Network
+from variant_index.upstream.network import Network, UnreachableError
 from variant_index.upstream.releases import Release
 from variant_index.upstream.sidecar import MAX_DOCUMENTS, Documents, SidecarReader
 
@@ -92,7 +92,7 @@ def test_local_documents_need_no_hash(tmp_path: Path) -> None:
     assert "larger than 1 MB" in read(ProjectFile(SIDECAR, path.as_uri())).problems[0]
 
 
-@pytest.mark.parametrize("status", [404, 403, 500])
+@pytest.mark.parametrize("status", [401, 403, 404])
 def test_listed_but_not_served(index: FakeIndex, status: int) -> None:
     entry = listed(index)
     index.routes[f"/{SIDECAR}"] = Route(status=status)
@@ -128,3 +128,13 @@ def test_a_page_cannot_ask_for_endless_documents(index: FakeIndex) -> None:
     problems = SidecarReader(Network(timeout=1)).read(releases).problems
     assert len(problems) == MAX_DOCUMENTS + 1
     assert "variants of 7 older releases are ignored" in problems[-1]
+
+
+def test_a_server_that_is_down_is_no_bad_document(index: FakeIndex) -> None:
+    entry = listed(index)
+    index.routes[f"/{SIDECAR}"] = Route(status=500)
+    with pytest.raises(UnreachableError, match=f"{SIDECAR} answered 500"):
+        read(entry)
+    index.routes[f"/{SIDECAR}"] = Route(GOOD, promised=len(GOOD) + 1)
+    with pytest.raises(UnreachableError, match=SIDECAR):
+        read(entry)
