@@ -94,7 +94,7 @@ class Choice:
             return self.selected.reason
         shown = list(refused.values())[:_SHOWN_REFUSALS]
         others = len(refused) - len(shown)
-        more = f", nor does any of {others} more" if others else ""
+        more = f"; {others} more refused" if others else ""
         return f"{self.selected.reason}; no other fits: {'; '.join(shown)}{more}"
 
     @cached_property

@@ -71,7 +71,7 @@ def test_a_build_without_hardware_support_is_explained_by_what_does_not_fit() ->
     choice = _choose(*_FAMILY, document=_document(), machine={})
     assert choice.explanation == (
         "the null variant, for any machine; no other fits: cu126 needs CUDA ≥ 12.6, no NVIDIA driver or "
-        "GPU found; cu128 needs CUDA ≥ 12.8, no NVIDIA driver or GPU found, nor does any of 1 more"
+        "GPU found; cu128 needs CUDA ≥ 12.8, no NVIDIA driver or GPU found; 1 more refused"
     )
 
 
