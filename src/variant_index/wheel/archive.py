@@ -190,8 +190,6 @@ class Archive:
         locator = end - END64_LOCATOR.size
         if locator >= self._tail_start and self.read_at(locator, 4) == b"PK\x06\x07":
             end = locator - END64.size
-            if end < 0:
-                self.refuse("ZIP64 end record outside of the file")
             _, disk64, where, disks = END64_LOCATOR.unpack(self.read_at(locator, END64_LOCATOR.size))
             if where != end or disk64 or disks != 1:
                 self.refuse("ZIP64 end record is not just before its locator")

@@ -187,15 +187,13 @@ def data_offset(entry: Entry, header: bytes) -> int:
 
     Args:
         entry: the entry.
-        header: the file's bytes from `entry.offset` on; the header, the name and MAX_EXTRA_BYTES, or
-            less when the entries end before that.
+        header: the file's bytes from `entry.offset` on: the header, the name and MAX_EXTRA_BYTES, or what
+            there is before the directory, which is a header at least.
 
     Raises:
         DirectoryError: the header disagrees with the directory.
     """
     shown, raw_name, size = printable(entry.name), entry.name.encode(), LOCAL_HEADER.size
-    if len(header) < size + len(raw_name):
-        raise DirectoryError(f"the local header of {shown} is truncated")
     sign, flags, method, _, crc, compressed, length, name_length, extra_length = LOCAL_HEADER.unpack_from(
         header
     )
@@ -215,7 +213,7 @@ def data_offset(entry: Entry, header: bytes) -> int:
         raise DirectoryError(f"the local header of {shown} disagrees with the central directory")
     if extra_length:
         if len(extra) != extra_length:
-            raise DirectoryError(f"{shown} has more than {MAX_EXTRA_BYTES} bytes of extra fields")
+            raise DirectoryError(f"{shown} has extra fields that are too long")
         _check_extra(entry, extra, zip64=struct.pack("<2Q", entry.size, entry.compressed_size))
     return entry.offset + name_end + len(extra)
 
@@ -279,7 +277,7 @@ def _check_extra(entry: Entry, extra: bytes, *, zip64: bytes | None) -> None:
     """Check the extra fields; a ZIP64 field must hold `zip64`, and with None there may be no such field."""
     shown = printable(entry.name)
     if len(extra) > MAX_EXTRA_BYTES:
-        raise DirectoryError(f"{shown} has more than {MAX_EXTRA_BYTES} bytes of extra fields")
+        raise DirectoryError(f"{shown} has extra fields that are too long")
     position = 0
     while position < len(extra):
         kind = int.from_bytes(extra[position : position + 2], "little")

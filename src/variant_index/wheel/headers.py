@@ -32,19 +32,20 @@ def parse_headers(data: bytes) -> dict[str, list[str]]:
         raise HeaderError("its headers are not UTF-8") from None
     if "\r" in text or "\0" in text:
         raise HeaderError("its headers hold control characters")
-    headers: dict[str, list[str]] = {}
-    values: list[str] | None = None
+    # Lists of lines, joined once: adding to a string a million times takes a million copies.
+    headers: dict[str, list[list[str]]] = {}
+    values: list[list[str]] = []
     for line in text.split("\n"):
         if not line:
             break
         if not _LINE.match(line):
             raise HeaderError("a line of its headers is not of the form 'Name: value'")
-        if line[0] in " \t":
-            if values is None:
-                raise HeaderError("its first header begins with a blank")
-            values[-1] += "\n" + line.strip()
-        else:
+        if line[0] not in " \t":
             name, _, value = line.partition(":")
             values = headers.setdefault(name.lower(), [])
-            values.append(value.strip())
-    return headers
+            values.append([value.strip()])
+        elif values:
+            values[-1].append(line.strip())
+        else:
+            raise HeaderError("its first header begins with a blank")
+    return {name: ["\n".join(lines) for lines in values] for name, values in headers.items()}

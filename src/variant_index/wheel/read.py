@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from variant_index.errors import printable
@@ -34,8 +34,6 @@ VARIANT_JSON = "variant.json"
 _MAX_METADATA_BYTES = 1 << 23
 _MAX_RECORD_BYTES = 1 << 26
 _MAX_SMALL_BYTES = 1 << 20
-
-_ENTRY_POINT = re.compile(r"[ \t]*([^=\n]*)=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +152,17 @@ def _is_dist_info_of(folder: str, filename: WheelFilename) -> bool:
 
 
 def _same_version(first: str, second: str) -> bool:
+    return (known := _normal_version(first)) is not None and known == _normal_version(second)
+
+
+@lru_cache(maxsize=64)  # a wheel names its version three times, and a release in every wheel
+def _normal_version(text: str) -> str | None:
     from packaging.version import InvalidVersion, Version
 
     try:
-        return Version(first) == Version(second)
+        return str(Version(text))
     except InvalidVersion:
-        return False
+        return None
 
 
 def _check_metadata(archive: Archive, metadata: bytes, filename: WheelFilename) -> str | None:
@@ -219,8 +222,9 @@ def _check_entry_points(archive: Archive, data: bytes) -> None:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         archive.refuse("entry_points.txt is not UTF-8")
-    for name in _ENTRY_POINT.findall(text):
-        if "/" in name or "\\" in name:
+    for line in text.splitlines():
+        name, equals, _ = line.partition("=")
+        if equals and ("/" in name or "\\" in name):
             archive.refuse(f"entry point name {printable(name.strip(), 80)!r} is a path")
 
 

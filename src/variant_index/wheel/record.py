@@ -45,8 +45,8 @@ def parse_record(data: bytes) -> list[RecordRow]:
     except csv.Error as error:
         raise RecordError(f"RECORD is not a table: {error}") from None
     try:
-        return [RecordRow(path, digest, size) for path, digest, size in rows]
-    except ValueError:
+        return list(map(RecordRow._make, rows))
+    except TypeError:
         raise RecordError("RECORD has a row that does not have three columns") from None
 
 

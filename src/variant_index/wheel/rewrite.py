@@ -80,10 +80,11 @@ def write_archive(
     Raises:
         WheelError: `target` exists with other bytes, the archive would be too large, or writing failed.
     """
-    names = [part.name for part in plan]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        archive.refuse(f"would hold {printable(twice)} twice")
+    names: set[str] = set()
+    for part in plan:
+        if part.name in names:
+            archive.refuse(f"would hold {printable(part.name)} twice")
+        names.add(part.name)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

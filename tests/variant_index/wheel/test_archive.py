@@ -246,7 +246,9 @@ def test_extra_fields(tmp_path: Path, local: bool) -> None:
     assert read_all(write(tmp_path, with_extra(0x5455, b"\x01\0\0\0\0", local=local))) == {"a": b"12345"}
     assert "second name" in refused(write(tmp_path, with_extra(0x7075, b"\x01\0\0\0\0b", local=local)))
     assert "ZIP64" in refused(write(tmp_path, with_extra(0x0001, bytes(16), local=local)))
-    assert "more than 128 bytes" in refused(write(tmp_path, with_extra(0xD935, bytes(200), local=local)))
+    assert "extra fields that are too long" in refused(
+        write(tmp_path, with_extra(0xD935, bytes(200), local=local))
+    )
     damaged = bytearray(with_extra(0x5455, b"\x01\0\0\0\0", local=local))
     damaged[damaged.find(b"UT") + 2] = 9
     assert "damaged extra fields" in refused(write(tmp_path, damaged))
@@ -308,6 +310,75 @@ def test_refuses_more_than_four_gigabytes(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 32)
     assert "larger than 4 GiB" in refused(path)
+
+
+def test_refuses_an_end_record_that_promises_a_comment(tmp_path: Path) -> None:
+    data = archive_bytes()
+    put(data, len(data) - END.size + END_COMMENT, "<H", 3)
+    assert "its comment is missing" in refused(write(tmp_path, data))
+
+
+def test_refuses_a_damaged_directory(tmp_path: Path) -> None:
+    data = archive_bytes()
+    put(data, central(data, 1), "<B", ord("X"))
+    assert "its central directory is damaged" in refused(write(tmp_path, data))
+
+
+def test_refuses_a_comment_of_an_entry(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        entry = zipfile.ZipInfo("a")
+        entry.comment = b"hidden"
+        archive.writestr(entry, b"")
+    assert "a has a comment" in refused(write(tmp_path, buffer.getvalue()))
+
+
+def test_refuses_a_folder_with_content(tmp_path: Path) -> None:
+    assert "folder a/ has content" in refused(write(tmp_path, zip_bytes({"a/": b"hidden"})))
+
+
+def test_refuses_an_entry_that_reaches_into_the_directory(tmp_path: Path) -> None:
+    data = archive_bytes()
+    put(data, central(data, 2) + CENTRAL_COMPRESSED, "<L", 100)
+    assert "overlap the central directory" in refused(write(tmp_path, data))
+
+
+def test_refuses_extra_fields_that_reach_into_the_directory(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"")
+    data = bytearray(buffer.getvalue())
+    put(data, LOCAL_NAME - 2, "<H", 4)
+    assert "a has extra fields that are too long" in refused(write(tmp_path, data))
+
+
+def test_refuses_data_that_does_not_inflate(tmp_path: Path) -> None:
+    data = archive_bytes()
+    put(data, LOCAL_NAME + len("a/one.py"), "<B", 0xFF)
+    assert "does not inflate" in refused(write(tmp_path, data))
+
+
+def test_a_file_that_shrinks_or_fails_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, zip_bytes({"big": os.urandom(200_000)}))
+    with Archive(path) as archive:
+        with path.open("r+b") as file:
+            file.truncate(1000)
+        with pytest.raises(WheelError, match="truncated"):
+            archive.read(archive.entries["big"], 1 << 20)
+
+        def fail(*arguments: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(os, "pread", fail)
+        with pytest.raises(WheelError, match="Input/output error"):
+            archive.read(archive.entries["big"], 1 << 20)
+
+
+def test_refuses_a_huge_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("variant_index.wheel.archive._MAX_DIRECTORY_BYTES", 100)
+    assert "its central directory is larger than 100 bytes" in refused(write(tmp_path, archive_bytes()))
 
 
 NAMES = st.lists(

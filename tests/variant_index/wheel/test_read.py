@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -87,6 +88,11 @@ def test_a_wheel_crosses_processes(tmp_path: Path) -> None:
         ({f"{INFO}/METADATA": b"\xef\xbb\xbfName: demo\nVersion: 1.0\n"}, "not of the form 'Name: value'"),
         ({f"{INFO}/METADATA": b"Name: demo\rName: x\nVersion: 1.0\n"}, "control characters"),
         ({f"{INFO}/METADATA": b"Name: \xff\nVersion: 1.0\n"}, "not UTF-8"),
+        ({f"{INFO}/METADATA": b" Name: demo\nVersion: 1.0\n"}, "begins with a blank"),
+        ({f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\nRequires-Python: >\n =3\n"}, "control characters"),
+        ({f"{INFO}/METADATA": b"Name: demo\nVersion: x\n"}, "METADATA is for version 'x'"),
+        ({f"{INFO}/WHEEL": b"Tag: \xff\n"}, "WHEEL: its headers are not UTF-8"),
+        ({f"{INFO}/entry_points.txt": b"\xff"}, "entry_points.txt is not UTF-8"),
         ({f"{INFO}/WHEEL": b"Wheel-Version: 2.0\n"}, "format version '2.0' is not known"),
         ({f"{INFO}/entry_points.txt": b"[console_scripts]\n../../pwn = demo:x\n"}, "'../../pwn' is a path"),
         ({f"{INFO}/variant.json": json.dumps(document(CU128)).encode()}, "'wheel pack' drops the label"),
@@ -225,15 +231,40 @@ def test_noise_gives_a_wheel_error(tmp_path: Path, noise: bytes) -> None:
     refused(path)
 
 
-@pytest.mark.parametrize("name", ["x.zip", "demo-1.0.whl", "../demo-1.0-py3-none-any.whl"])
-def test_refuses_what_is_not_there_or_not_a_wheel(tmp_path: Path, name: str) -> None:
-    with pytest.raises(WheelError):
-        read_wheel(tmp_path / name)
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("x.zip", "a wheel's name ends in .whl"),
+        ("demo-1.0.whl", "5 to 7 parts"),
+        (LABELLED, "no variant.json"),
+    ],
+)
+def test_refuses_other_names(tmp_path: Path, name: str, rule: str) -> None:
+    assert rule in refused(make_wheel(tmp_path, NAME).rename(tmp_path / name))
+
+
+def test_refuses_what_is_not_there(tmp_path: Path) -> None:
+    assert "No such file" in refused(tmp_path / NAME)
 
 
 def test_refuses_a_folder(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     assert "not a file" in refused(tmp_path / NAME)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\nX:\n" + b" x\n" * 2_000_000},
+        {f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\n" + b"X:\n" * 2_000_000},
+        {f"{INFO}/entry_points.txt": b"x" * 1_000_000},
+    ],
+)
+def test_long_files_take_linear_time(tmp_path: Path, changes: dict[str, bytes | None]) -> None:
+    path = changed(tmp_path, changes)
+    start = time.perf_counter()
+    read_wheel(path)
+    assert time.perf_counter() - start < 10
 
 
 def test_the_payload_is_not_read(tmp_path: Path) -> None:

@@ -227,6 +227,26 @@ def test_refuses_names_that_no_project_has(tmp_path: Path, name: str) -> None:
         label(make_wheel(tmp_path, "demo-1.0-py3-none-any.whl"), tmp_path, rename=name)
 
 
+def test_refuses_a_name_that_is_taken(tmp_path: Path) -> None:
+    files = {"demo-1.0.data/data/x": b"", "other-1.0.data/data/x": b""}
+    source = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files=files)
+    with pytest.raises(WheelError, match=r"would hold other-1\.0.data/data/x twice"):
+        label(source, tmp_path, rename="other")
+
+
+def test_refuses_to_grow_beyond_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
+    monkeypatch.setattr("variant_index.wheel.rewrite.MAX_ARCHIVE_BYTES", source.stat().st_size)
+    with pytest.raises(WheelError, match="would become larger than 4 GiB"):
+        label(source, tmp_path)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_refuses_what_is_not_called_like_a_wheel(tmp_path: Path) -> None:
+    with pytest.raises(WheelError, match=r"a wheel's name ends in \.whl"):
+        label(tmp_path / "x.zip", tmp_path)
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(
