@@ -48,9 +48,11 @@ class Catalog:
         self,
         upstream: Upstream,
         sidecars: SidecarReader,
+        *,
         machine: Callable[[], MachineProfile],
         tags: Callable[[], TargetTags],
         journal: Journal,
+        files: FileTable,
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -60,24 +62,24 @@ class Catalog:
             machine: detects the machine; called once, when the first page with variants is asked for.
             tags: asks the target interpreter for its tags; called like `machine`.
             journal: takes the warnings.
+            files: takes the files that are linked through the shim.
         """
         self._upstream = upstream
         self._sidecars = sidecars
         self._detect = machine
         self._ask_tags = tags
         self._journal = journal
+        self._files = files
         self._lock = threading.Lock()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
 
-    def page(self, name: str, form: str, accept: str | None, files: FileTable, files_url: str) -> Page | None:
+    def page(self, name: str, form: str, accept: str | None) -> Page | None:
         """Return a project's page, None when no source has the project.
 
         Args:
             name: the project's normal name.
             form: the content type that `negotiate` chose for the client.
             accept: the client's `Accept` header.
-            files: takes the files that are linked through the shim.
-            files_url: the table's address, ending in `/`.
 
         Raises:
             UpstreamError: a source failed.
@@ -90,7 +92,7 @@ class Catalog:
         if fetched.raw is not None and not fetched.found and _is_plain(fetched.raw, form, accept):
             return Page(fetched.raw.content_type, fetched.raw.body)
         presented = self._present(fetched)
-        listed = tuple(_linked(one, files, files_url) for one in presented.files)
+        listed = tuple(map(self._linked, presented.files))
         page = ProjectPage(name, listed)
         if form == JSON_TYPE:
             return Page(form, render_json(page))
@@ -107,6 +109,11 @@ class Catalog:
         presented = present(page, releases, documents.by_version, supported, tags)
         self._journal.warn((*documents.problems, *presented.warnings))
         return presented
+
+    def _linked(self, listed: Listed) -> ProjectFile:
+        if listed.chosen is None and urlsplit(listed.file.url).scheme != "file":
+            return listed.file
+        return replace(listed.file, url=self._files.add(listed))
 
     def _ask_target(self) -> tuple[Properties, TargetTags]:
         """Detect once; a failure stays a failure, so that it does not cost its time again for each page."""
@@ -136,9 +143,3 @@ def _is_plain(raw: RawPage, form: str, accept: str | None) -> bool:
 def _accepts_html(form: str, accept: str | None) -> bool:
     named = {item.partition(";")[0].strip().lower() for item in (accept or "*/*").split(",")}
     return form == HTML_TYPE or not named.isdisjoint((HTML_TYPE, "text/*", "*/*"))
-
-
-def _linked(listed: Listed, files: FileTable, files_url: str) -> ProjectFile:
-    if listed.chosen is None and urlsplit(listed.file.url).scheme != "file":
-        return listed.file
-    return replace(listed.file, url=files_url + files.add(listed))

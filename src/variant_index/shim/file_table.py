@@ -29,18 +29,24 @@ class Target:
 class FileTable:
     """Ids and what they stand for; the same file always has the same id. Safe to share between threads."""
 
-    def __init__(self, key: bytes) -> None:
-        """Start empty; `key` (at most 64 bytes) makes the ids unguessable."""
+    def __init__(self, url: str, key: bytes) -> None:
+        """Start empty.
+
+        Args:
+            url: where the table is served; ends in `/`.
+            key: at most 64 bytes that make the ids unguessable.
+        """
+        self._url = url
         self._key = key
         self._targets: dict[str, Target] = {}
 
     def add(self, listed: Listed) -> str:
-        """Return the link's path below the table: `{id}/{percent-encoded file name}`."""
+        """Return the link to give to clients; its last part is the file's name."""
         target = Target(listed.file.filename, listed.file.url, listed.chosen)
         what = f"{target.filename}\n{target.url}".encode()
         identity = hashlib.blake2b(what, digest_size=16, key=self._key).hexdigest()
         self._targets[identity] = target
-        return f"{identity}/{quote(target.filename, safe='')}"
+        return f"{self._url}{identity}/{quote(target.filename, safe='')}"
 
     def find(self, identity: str) -> Target | None:
         """Return what an id stands for, None for an unknown one."""

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from variant_index.errors import VariantIndexError, printable
 from variant_index.model.filename import canonical_name
 from variant_index.shim.catalog import Catalog
+from variant_index.shim.endpoint import Endpoint
 from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
@@ -34,23 +35,16 @@ class Site:
     """What the connections of one server share.
 
     Attributes:
-        authority: `host:port`, the only `Host` that is answered.
-        token: the first part of every path that is answered.
+        endpoint: what requests must name: the only `Host`, and the token that begins every path.
         catalog: makes project pages.
         files: the files linked through the shim.
         journal: takes what happens.
     """
 
-    authority: str
-    token: str
+    endpoint: Endpoint
     catalog: Catalog
     files: FileTable
     journal: Journal
-
-    @property
-    def url(self) -> str:
-        """The address below which everything is."""
-        return f"http://{self.authority}/{self.token}/"
 
 
 class ShimHandler(BaseHTTPRequestHandler):
@@ -68,7 +62,7 @@ class ShimHandler(BaseHTTPRequestHandler):
             return
         path = self.path.partition("?")[0]
         _, token, *parts = path.split("/") if path.startswith("/") else ("", "")
-        if not hmac.compare_digest(token.encode(), self._site.token.encode()):
+        if not hmac.compare_digest(token.encode(), self._site.endpoint.token.encode()):
             self._send_text(HTTPStatus.NOT_FOUND, "not found")
             return
         match parts:
@@ -78,7 +72,7 @@ class ShimHandler(BaseHTTPRequestHandler):
                 if [asked, ""] == [name, *end]:
                     self._send_project(name)
                 else:
-                    self._redirect(f"{self._site.url}simple/{name}/")
+                    self._redirect(f"{self._site.endpoint.index_url}{name}/")
             case ["f", identity, filename]:
                 self._send_file(identity, unquote(filename))
             case _:
@@ -106,7 +100,7 @@ class ShimHandler(BaseHTTPRequestHandler):
         reason = None
         if len(self.requestline) > _MAX_REQUEST_LINE:
             reason = HTTPStatus.REQUEST_URI_TOO_LONG
-        elif self.headers.get_all("Host") != [self._site.authority]:
+        elif self.headers.get_all("Host") != [self._site.endpoint.authority]:
             # Another Host is a web page that found the port (DNS rebinding), or a proxy.
             reason = HTTPStatus.MISDIRECTED_REQUEST
         elif self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
@@ -129,7 +123,7 @@ class ShimHandler(BaseHTTPRequestHandler):
             return
         site = self._site
         try:
-            page = site.catalog.page(name, form, accept, site.files, f"{site.url}f/")
+            page = site.catalog.page(name, form, accept)
         except VariantIndexError as error:
             site.journal.fail(str(error))
             # An error that neither pip nor uv asks again for, as both do for seconds after a 5xx.

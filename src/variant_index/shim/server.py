@@ -67,9 +67,16 @@ class ShimServer:
         """
         endpoint = endpoint or Endpoint.open(port)
         self._server = _Server(endpoint)
-        token = endpoint.token
-        catalog = Catalog(Upstream(sources, network), SidecarReader(network), machine, tags, journal)
-        self._server.site = Site(endpoint.authority, token, catalog, FileTable(token.encode()), journal)
+        files = FileTable(f"http://{endpoint.authority}/{endpoint.token}/f/", endpoint.token.encode())
+        catalog = Catalog(
+            Upstream(sources, network),
+            SidecarReader(network),
+            machine=machine,
+            tags=tags,
+            journal=journal,
+            files=files,
+        )
+        self._server.site = Site(endpoint, catalog, files, journal)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.index_url = endpoint.index_url
 
