@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from variant_index.errors import InputError, printable
-from variant_index.model.label_report import LabelledWheel, LabelReport
-from variant_index.model.properties import Property
-from variant_index.model.settings import VariantSettings, load_settings
-from variant_index.wheel.relabel import label_wheel, variant_label
+
+if TYPE_CHECKING:
+    from variant_index.model.label_report import LabelledWheel
 
 __all__ = ["command"]
 
@@ -77,13 +78,18 @@ def command(
     The label goes into the file name and the properties into the wheel. Nothing else changes: every
     other byte of the content stays as it is. A bad wheel does not stop the others.
     """
+    from variant_index.model.label_report import LabelledWheel, LabelReport
+    from variant_index.model.properties import Property
+    from variant_index.model.settings import VariantSettings, load_settings
+    from variant_index.wheel.relabel import label_wheel, variant_label
+
     wanted = [Property.parse(text) for text in properties]
     settings = load_settings(settings_file) if settings_file else VariantSettings.default()
     # Wrong for one wheel is wrong for all of them: say it once, before anything is written.
     chosen = variant_label(wanted, label)
     settings.document(chosen, wanted)
     for notice in settings.notices():
-        _warn(f"{settings_file}: {notice}")
+        _say("warning", "yellow", printable(f"{settings_file}: {notice}", 600))
     shown = sorted({str(item) for item in wanted})
     outcomes = []
     with _progress(wheels, quiet=as_json) as progress:
@@ -116,7 +122,7 @@ def _present(outcomes: Sequence[LabelledWheel], *, quiet: bool) -> int:
             if outcome.path is not None:
                 click.echo(printable(outcome.path, 4096))
     for outcome in failed:
-        click.echo(f"{click.style('error', fg='red')}: {outcome.error}", err=True)
+        _say("error", "red", str(outcome.error))
     if failed and len(outcomes) > 1:
         click.echo(f"{len(failed)} of {len(outcomes)} wheels were not labelled", err=True)
     return InputError.exit_code if failed else 0
@@ -133,5 +139,6 @@ def _progress(wheels: Sequence[Path], *, quiet: bool) -> Iterator[Callable[[int]
         yield bar.update
 
 
-def _warn(message: str) -> None:
-    click.echo(f"{click.style('warning', fg='yellow')}: {printable(message, 600)}", err=True)
+def _say(kind: str, colour: str, message: str) -> None:
+    styled = kind if os.environ.get("NO_COLOR") else click.style(kind, fg=colour)
+    click.echo(f"{styled}: {message}", err=True)

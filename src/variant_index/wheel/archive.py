@@ -43,7 +43,7 @@ MAX_ARCHIVE_BYTES = (1 << 32) - 2
 
 _HAS_PREAD = hasattr(os, "pread")
 _TAIL = 1 << 16
-_MAX_DIRECTORY_BYTES = 1 << 27
+_MAX_DIRECTORY_BYTES = 1 << 25
 
 
 class WheelError(InputError):

@@ -132,6 +132,27 @@ def test_long_work_on_a_terminal_shows_progress(tmp_path: Path, long: bool, quie
     assert (b"Labelling" in shown) == (long and not quiet)
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_colours_on_a_terminal_unless_told_not_to(tmp_path: Path, plain: bool) -> None:
+    leader, follower = pty.openpty()
+    words = [
+        sys.executable,
+        "-m",
+        "variant_index.cli",
+        "label",
+        str(tmp_path / "x.whl"),
+        "--out",
+        str(tmp_path),
+    ]
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    subprocess.run(words, stderr=follower, env={**environment, **({"NO_COLOR": "1"} if plain else {})})
+    shown = os.read(leader, 10_000)
+    os.close(leader)
+    os.close(follower)
+    assert b"error" in shown
+    assert (b"\x1b[" in shown) == (not plain)
+
+
 def test_help_has_examples() -> None:
     done = run("--help")
     assert "Examples:" in done.stdout
