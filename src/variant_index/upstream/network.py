@@ -14,7 +14,14 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, SSLError
+from urllib3.exceptions import (
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    ProtocolError,
+    ProxyError,
+    SSLError,
+)
 from urllib3.util import Retry, Timeout, make_headers
 
 from variant_index import __version__
@@ -242,9 +249,14 @@ def _is_loopback(host: str) -> bool:
 def _make_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:
     if proxy is None:
         return urllib3.PoolManager(num_pools=32, maxsize=32, ssl_context=context)
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SourceError(f"proxy {printable(parts.hostname or '?')!r} is not an http or https URL")
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # Not shown: it may hold a password.
+        raise SourceError("the proxy is not named by an http or https URL")
     headers = None
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -298,12 +310,19 @@ def _redirect_target(reply: Reply) -> str:
 
 
 def _cause(error: Exception) -> str:
+    """Say in few words what went wrong; urllib3 wraps its reasons several times."""
     cause: BaseException = error
-    if isinstance(error, MaxRetryError) and error.reason is not None:
-        cause = error.reason
-    text = str(cause).rpartition("): ")[2] or type(cause).__name__
-    remedy = " (name your certificates with --cert or SSL_CERT_FILE)" if isinstance(cause, SSLError) else ""
-    return printable(text) + remedy
+    if isinstance(cause, MaxRetryError) and cause.reason is not None:
+        cause = cause.reason
+    before = after = ""
+    if isinstance(cause, ProxyError):
+        before, cause = "no connection through the proxy: ", cause.original_error
+    if isinstance(cause, SSLError):
+        after = " (name your certificates with --cert or SSL_CERT_FILE)"
+    text = (
+        cause.args[0] if isinstance(cause, ProtocolError) and cause.args else str(cause).rpartition("): ")[2]
+    )
+    return before + printable(str(text) or type(cause).__name__) + after
 
 
 def _megabytes(limit: int) -> str:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -194,3 +195,57 @@ def test_a_redirect_to_plain_http_elsewhere_is_refused(index: FakeIndex, network
     index.routes["/out"] = Route(status=302, headers={"Location": "http://packages.invalid/"})
     with pytest.raises(UpstreamError, match=r"--trusted-host packages\.invalid"):
         network.get(f"{index.root}/out", limit=LIMIT)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["ftp://h", "http://", "http://[", "x:y:z", "socks5://h:1", "http://h:0", ""]
+)
+def test_an_unusable_proxy_is_an_error_that_keeps_secrets(proxy: str) -> None:
+    with pytest.raises(SourceError, match="the proxy is not named by an http or https URL"):
+        Network(proxy=proxy)
+    with pytest.raises(SourceError) as caught:
+        Network(proxy="ftp://someone:secret@h/")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_dead_proxy_is_named_as_the_cause(network: Network) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    proxied = Network(proxy=f"http://127.0.0.1:{port}", timeout=1)
+    with pytest.raises(UpstreamError, match=r"https://h\.invalid/: no connection through the proxy: "):
+        proxied.get("https://h.invalid/", limit=LIMIT)
+
+
+def test_a_proxy_gets_the_password_and_nobody_else_sees_it(index: FakeIndex) -> None:
+    index.routes["http://h.invalid/"] = Route(b"ok", unless=("Proxy-Authorization", "Basic dXNlcjpwJHdk"))
+    authority = index.root.partition("//")[2]
+    network = Network(proxy=f"http://user:p%24wd@{authority}", trusted_hosts=("h.invalid",), timeout=1)
+    assert network.get("http://h.invalid/", limit=LIMIT).status == 304
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (b"garbage\r\n\r\n", "Connection aborted"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n", "Connection aborted"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", "failed to decode"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "Connection broken"),
+    ],
+)
+def test_what_is_no_http(network: Network, answer: bytes, cause: str) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with pytest.raises(UpstreamError, match=cause) as caught:
+        network.get(f"http://127.0.0.1:{listener.getsockname()[1]}/", limit=LIMIT)
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    assert str(caught.value).isprintable()
