@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from variant_index.shim.pip_configuration import PipConfiguration
     from variant_index.shim.pip_environment import ChildSettings
     from variant_index.shim.pip_interpreter import Interpreter
-    from variant_index.upstream.network import Network
     from variant_index.upstream.source import Source
 
 __all__ = ["main"]
@@ -95,6 +94,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     ]
     check_requirements(files, os.environ)
     sources = _sources(arguments, configuration)
+    network_settings = _network_settings(arguments, configuration, proxy)
     endpoint = Endpoint.open()
     journals: list[Journal] = []
 
@@ -104,9 +104,10 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             # Loading the server takes as long as pip needs to its first request, so they go side by side.
             from variant_index.shim.journal import Journal
             from variant_index.shim.server import ShimServer
+            from variant_index.upstream.network import Network
 
             journal = Journal()
-            network = _network(arguments, configuration, proxy)
+            network = Network(*network_settings)
             tags = _tags(arguments, interpreter, target)
             server = ShimServer(sources, network, _machine(journal), tags, journal, endpoint=endpoint)
             until_pip_ends.enter_context(server)
@@ -116,7 +117,8 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             os.environ, configuration, index_url=endpoint.index_url, proxy=proxy, isolated=arguments.isolated
         )
         status = _run_child([interpreter.executable, "-m", "pip", *arguments.passed], settings, serve)
-    return _report(arguments, configuration, journals[0], status)
+    local = any(not source.url.startswith("http") for source in sources)
+    return _report(arguments, configuration, journals[0], status, local=local)
 
 
 def _run_child(command: Sequence[str], settings: ChildSettings, meanwhile: Callable[[], None]) -> int:
@@ -132,14 +134,20 @@ def _run_child(command: Sequence[str], settings: ChildSettings, meanwhile: Calla
         return run_pip(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)}, meanwhile)
 
 
-def _report(arguments: PipArguments, configuration: PipConfiguration, journal: Journal, status: int) -> int:
-    """Say what was chosen and what went wrong, and return the exit status."""
+def _report(
+    arguments: PipArguments, configuration: PipConfiguration, journal: Journal, status: int, *, local: bool
+) -> int:
+    """Say what was chosen and what went wrong, and return the exit status.
+
+    `local` says whether a source is a folder: the shim hands out its files, as it does chosen wheels.
+    """
     from variant_index.shim.pip_report import exit_status, report_lines
 
     quiet = configuration.flag(arguments, "quiet")
     for line in report_lines(journal.chosen(), journal.warnings, journal.failures, quiet=quiet):
         _say(line)
-    if arguments.command == "lock" or configuration.value(arguments, "report") is not None:
+    records = arguments.command == "lock" or configuration.value(arguments, "report") is not None
+    if records and (journal.chosen() or local):
         document = "lock file" if arguments.command == "lock" else "report"
         _say(f"warning: the {document} names addresses of the shim, which are gone now; keep only its hashes")
     return exit_status(status, failed=bool(journal.failures))
@@ -160,19 +168,20 @@ def _configuration(arguments: PipArguments, interpreter: Interpreter) -> tuple[I
     return target, read_configuration(os.environ, target.prefix(), isolated=arguments.isolated)
 
 
-def _network(arguments: PipArguments, configuration: PipConfiguration, proxy: str | None) -> Network:
-    from variant_index.upstream.network import Network
+def _network_settings(
+    arguments: PipArguments, configuration: PipConfiguration, proxy: str | None
+) -> tuple[str | None, str | None, tuple[str, ...], float]:
+    """Return what `Network` takes; checked before pip starts, so that it is said once and by us."""
+    from variant_index.shim.pip_configuration import PipConfigurationError
 
     # pip, through requests, obeys these two variables as well.
     certificates = configuration.value(arguments, "cert") or next(
         filter(None, map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))), None
     )
-    return Network(
-        certificates,
-        proxy or None,
-        configuration.values(arguments, "trusted-host"),
-        configuration.timeout(arguments),
-    )
+    if certificates is not None and not Path(certificates).exists():
+        raise PipConfigurationError(f"certificates {printable(certificates)}: no such file")
+    hosts = configuration.values(arguments, "trusted-host")
+    return certificates, proxy or None, hosts, configuration.timeout(arguments)
 
 
 def _sources(arguments: PipArguments, configuration: PipConfiguration) -> list[Source]:

@@ -23,7 +23,7 @@ __all__ += ["read_configuration"]
 
 DEFAULT_INDEX = "https://pypi.org/simple"
 
-_TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
+_FALSE = frozenset({"", "n", "no", "f", "false", "off", "0"})
 
 
 class PipConfigurationError(InputError):
@@ -61,7 +61,7 @@ class PipConfiguration:
     def flag(self, arguments: PipArguments, option: str) -> bool:
         """Return whether a flag is set."""
         configured = self._configured(arguments.command, (option,)) or ""
-        return arguments.given(option) or configured.strip().lower() in _TRUE
+        return arguments.given(option) or configured.strip().lower() not in _FALSE
 
     def index_urls(self, arguments: PipArguments) -> tuple[str, ...]:
         """Return the indexes in pip's order: the index, then the extra ones; none with `--no-index`."""

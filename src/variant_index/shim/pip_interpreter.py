@@ -53,14 +53,15 @@ def find_interpreter(environment: Mapping[str, str]) -> Interpreter:
     """Return the interpreter whose pip a user in this environment means.
 
     That is the active environment's (`VIRTUAL_ENV`, then `CONDA_PREFIX`), else the one that runs this
-    program, else the first Python on `PATH` that has pip.
+    program, else the first Python on `PATH` that has pip. conda's base environment is active in every shell
+    of many users, so it does not outdo a virtual environment whose variant-pip was called by its path.
 
     Raises:
         InterpreterError: there is none, or the active environment has no pip.
     """
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         folder = environment.get(variable)
-        if not folder:
+        if not folder or (variable == "CONDA_PREFIX" and _is_base(environment) and _in_virtual_environment()):
             continue
         found = _python_in(Path(folder))
         if found is None and variable == "VIRTUAL_ENV":
@@ -91,6 +92,14 @@ def interpreter_at(place: str) -> Interpreter | None:
         found = _python_in(path)
         return None if found is None else Interpreter(found, "--python")
     return Interpreter(str(path.absolute()), "--python") if path.exists() else None
+
+
+def _is_base(environment: Mapping[str, str]) -> bool:
+    return environment.get("CONDA_DEFAULT_ENV") in ("base", "root")
+
+
+def _in_virtual_environment() -> bool:
+    return sys.prefix != sys.base_prefix and importlib.util.find_spec("pip") is not None
 
 
 def _python_in(folder: Path) -> str | None:

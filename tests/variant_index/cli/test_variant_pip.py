@@ -401,12 +401,13 @@ def test_a_variant_for_another_platform(tmp_path: Path, shell: Shell) -> None:
 
 @posix_only
 def test_a_report_is_warned_about(shell: Shell, index: FakeIndex) -> None:
-    done = shell.variant_pip(
-        "install", "--dry-run", "--ignore-installed", NAME, "-i", index.url, "--report", "r.json"
-    )
+    dry_run = ("install", "--dry-run", "--ignore-installed", "-i", index.url, "--report", "r.json")
+    done = shell.variant_pip(*dry_run, NAME)
     assert done.returncode == 0, done.stderr
     assert any("warning: the report names addresses of the shim" in line for line in said(done))
-    assert "127.0.0.1" in (shell.folder / "r.json").read_text()
+    assert "/f/" in (shell.folder / "r.json").read_text()
+    assert said(shell.variant_pip(*dry_run, f"{NAME}<2")) == []
+    assert index.url.removesuffix("simple/") in (shell.folder / "r.json").read_text()
 
 
 @posix_only

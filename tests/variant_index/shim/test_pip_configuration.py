@@ -190,6 +190,14 @@ def test_no_index() -> None:
     )
 
 
+def test_flags() -> None:
+    plain = parse_arguments(["install", "x"])
+    assert configuration({}, quiet="2").flag(plain, "quiet")
+    assert not configuration({}, quiet="0").flag(plain, "quiet")
+    assert not configuration({"global.quiet": ""}).flag(plain, "quiet")
+    assert configuration({}).flag(parse_arguments(["install", "-q"]), "quiet")
+
+
 def test_timeout() -> None:
     plain = parse_arguments(["install", "x"])
     assert configuration({}).timeout(plain) == 15

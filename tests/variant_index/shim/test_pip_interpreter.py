@@ -39,6 +39,9 @@ def test_the_active_environment_comes_first(tmp_path: Path) -> None:
     assert found == Interpreter(str(one / "bin" / "python"), "VIRTUAL_ENV")
     assert found.prefix() == str(one)
     assert find_interpreter({"CONDA_PREFIX": str(two)}).origin == "CONDA_PREFIX"
+    if sys.prefix != sys.base_prefix:  # the tests run in a virtual environment
+        base = find_interpreter({"CONDA_PREFIX": str(two), "CONDA_DEFAULT_ENV": "base"})
+        assert base.executable == sys.executable
     # A conda environment may be without Python.
     assert find_interpreter({"CONDA_PREFIX": str(tmp_path)}).executable == sys.executable
 
