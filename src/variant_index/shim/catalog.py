@@ -15,9 +15,11 @@ from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
+from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.present import Listed, Presented, present
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
+from variant_index.upstream.local import local_path
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
 from variant_index.upstream.releases import group_releases
@@ -54,6 +56,7 @@ class Catalog:
         tags: Callable[[], TargetTags],
         journal: Journal,
         files: FileTable,
+        wheels: LocalWheels,
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -64,6 +67,7 @@ class Catalog:
             tags: asks the target interpreter for its tags; called like `machine`.
             journal: takes the warnings.
             files: takes the files that are linked through the shim.
+            wheels: reads wheels of local folders.
         """
         self._upstream = upstream
         self._sidecars = sidecars
@@ -71,6 +75,7 @@ class Catalog:
         self._ask_tags = tags
         self._journal = journal
         self._files = files
+        self._wheels = wheels
         self._lock = threading.Lock()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
 
@@ -115,9 +120,13 @@ class Catalog:
         return presented
 
     def _linked(self, listed: Listed) -> ProjectFile:
-        if listed.chosen is None and urlsplit(listed.file.url).scheme != "file":
-            return listed.file
-        return replace(listed.file, url=self._files.add(listed))
+        file = listed.file
+        path = local_path(file.url)
+        if listed.chosen is None and path is None:
+            return file
+        if path is not None and path.suffix == ".whl" and file.core_metadata is False:
+            file = replace(file, core_metadata=self._wheels.metadata(path) is not None)
+        return replace(file, url=self._files.add(listed))
 
     def _ask_target(self) -> tuple[Properties, TargetTags]:
         """Detect once; a failure stays a failure, so that it does not cost its time again for each page."""

@@ -19,6 +19,7 @@ from variant_index.shim.catalog import Catalog
 from variant_index.shim.endpoint import Endpoint
 from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
+from variant_index.shim.local_wheels import LocalWheels
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
 from variant_index.upstream.local import local_path
 
@@ -38,12 +39,14 @@ class Site:
         endpoint: what requests must name: the only `Host`, and the token that begins every path.
         catalog: makes project pages.
         files: the files linked through the shim.
+        wheels: reads wheels of local folders.
         journal: takes what happens.
     """
 
     endpoint: Endpoint
     catalog: Catalog
     files: FileTable
+    wheels: LocalWheels
     journal: Journal
 
 
@@ -145,12 +148,16 @@ class ShimHandler(BaseHTTPRequestHandler):
                 self._site.journal.note_metadata(target.chosen)
             else:
                 self._site.journal.note_download(target.chosen)
-        url = target.url + (_METADATA if is_metadata else "")
-        path = local_path(url)
+        suffix = _METADATA if is_metadata else ""
+        path = local_path(target.url)
         if path is None:
-            self._redirect(url)
+            self._redirect(target.url + suffix)
+            return
+        beside = path.with_name(path.name + suffix)
+        if is_metadata and not beside.exists() and (metadata := self._site.wheels.metadata(path)) is not None:
+            self._send(HTTPStatus.OK, metadata, "application/octet-stream")
         else:
-            self._stream(path, target)
+            self._stream(beside, target)
 
     def _stream(self, path: Path, target: Target) -> None:
         """Send a file of this machine: a local index or a find-links folder."""

@@ -20,6 +20,7 @@ from variant_index.shim.endpoint import Endpoint, EndpointError
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
+from variant_index.shim.local_wheels import LocalWheels
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
 from variant_index.upstream.sidecar import SidecarReader
@@ -68,6 +69,7 @@ class ShimServer:
         endpoint = endpoint or Endpoint.open(port)
         self._server = _Server(endpoint)
         files = FileTable(f"http://{endpoint.authority}/{endpoint.token}/f/", endpoint.token.encode())
+        wheels = LocalWheels()
         catalog = Catalog(
             Upstream(sources, network),
             SidecarReader(network),
@@ -75,8 +77,9 @@ class ShimServer:
             tags=tags,
             journal=journal,
             files=files,
+            wheels=wheels,
         )
-        self._server.site = Site(endpoint, catalog, files, journal)
+        self._server.site = Site(endpoint, catalog, files, wheels, journal)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.index_url = endpoint.index_url
 

@@ -185,6 +185,19 @@ def test_dependencies_come_from_the_same_sources(
     assert installed(tmp_path) == CU128
 
 
+def test_a_wheelhouse_is_resolved_without_copying_wheels(tmp_path: Path, pip: Installer) -> None:
+    make_wheel(tmp_path / "links", "app-1.0-py3-none-any.whl", requires_dist=[NAME])
+    write_release(tmp_path / "links")
+    write_sidecar(tmp_path / "links")
+    with running_shim(Source.find_links(str(tmp_path / "links"))) as shim:
+        done = pip("--dry-run", "app", index_url=shim.index_url)
+        assert "Would install app-1.0 vtorch-2.0" in done.stdout
+        assert "Downloading app-1.0-py3-none-any.whl.metadata" in done.stdout
+        assert f"Downloading {NAME}-2.0-0_cu128-py3-none-any.whl.metadata" in done.stdout
+        assert pip("app", index_url=shim.index_url).returncode == 0
+    assert installed(tmp_path) == CU128
+
+
 def test_a_broken_index_fails_quickly_and_says_so(index: FakeIndex, pip: Installer) -> None:
     index.routes[f"/simple/{NAME}/"] = Route(status=500)
     with running_shim(index.url) as shim:

@@ -253,6 +253,23 @@ def test_local_indexes_and_folders_are_streamed(index: FakeIndex, tmp_path: Path
         assert "listed by its index but not readable" in shim.journal.failures[0]
 
 
+def test_metadata_of_local_wheels_is_served_apart(tmp_path: Path) -> None:
+    good = make_wheel(tmp_path, "b-1.0-py3-none-any.whl", requires_dist=["c"])
+    broken = tmp_path / "b-2.0-py3-none-any.whl"
+    broken.write_bytes(b"no archive")
+    with running_shim(Source.find_links(str(tmp_path))) as shim:
+        files = shim.ask("b/").files()
+        assert files[good.name]["core-metadata"] is True
+        assert b"Requires-Dist: c\n" in shim.ask(files[good.name]["url"] + ".metadata").body
+        head = shim.ask(files[good.name]["url"] + ".metadata", "HEAD")
+        assert (head.status, head.body) == (200, b"")
+        # What we cannot read is the client's to judge.
+        assert "core-metadata" not in files[broken.name]
+        assert shim.ask(files[broken.name]["url"]).body == b"no archive"
+        make_wheel(tmp_path, good.name, requires_dist=["other"])
+        assert b"Requires-Dist: other\n" in shim.ask(files[good.name]["url"] + ".metadata").body
+
+
 def test_pages_of_the_network_never_lead_to_local_files(index: FakeIndex, shim: Shim, tmp_path: Path) -> None:
     secret = tmp_path / "a-1.0-py3-none-any.whl"
     secret.write_bytes(b"secret")
