@@ -81,6 +81,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     from variant_index.shim.endpoint import Endpoint
     from variant_index.shim.pip_environment import child_settings
     from variant_index.shim.pip_requirements import check_requirements
+    from variant_index.shim.pip_run import pip_command
 
     target, configuration = _configuration(arguments, interpreter)
     proxy = configuration.value(arguments, "proxy")
@@ -116,7 +117,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
         settings = child_settings(
             os.environ, configuration, index_url=endpoint.index_url, proxy=proxy, isolated=arguments.isolated
         )
-        status = _run_child([interpreter.executable, "-m", "pip", *arguments.passed], settings, serve)
+        status = _run_child([*pip_command(interpreter.executable), *arguments.passed], settings, serve)
     local = any(not source.url.startswith("http") for source in sources)
     return _report(arguments, configuration, journals[0], status, local=local)
 
@@ -206,13 +207,14 @@ def _machine(journal: Journal) -> Callable[[], MachineProfile]:
 
 def _tags(arguments: PipArguments, interpreter: Interpreter, target: Interpreter) -> Callable[[], TargetTags]:
     def tags() -> TargetTags:
+        from variant_index.shim.pip_run import pip_command
         from variant_index.shim.pip_tags import target_options, target_tags
         from variant_index.shim.target import tags_of
 
         options = target_options(arguments)
         if not options:
             return tags_of(target.executable)
-        pip = [interpreter.executable, "-m", "pip"]
+        pip = pip_command(interpreter.executable)
         pip += [] if target is interpreter else ["--python", target.executable]
         return target_tags(pip, options, os.environ)
 

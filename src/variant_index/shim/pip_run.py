@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["become_pip", "end_like", "run_pip"]
+__all__ = ["become_pip", "end_like", "pip_command", "run_pip"]
 
 _FORWARDED = tuple(
     number
@@ -22,9 +22,18 @@ _FORWARDED = tuple(
 _FROM_KEYS = frozenset({signal.SIGINT, getattr(signal, "SIGQUIT", signal.SIGINT)})
 
 
+def pip_command(python: str) -> list[str]:
+    """Return the command that runs an interpreter's pip as its `pip` script does.
+
+    `python -m pip` would look for pip in the working directory first, and so run a stray `pip.py` there.
+    """
+    program = "import sys; sys.path[:1] == [''] and sys.path.pop(0); import runpy"
+    return [python, "-c", f"{program}; runpy.run_module('pip', run_name='__main__', alter_sys=True)"]
+
+
 def become_pip(python: str, arguments: Sequence[str]) -> NoReturn:
     """Replace this process by pip; where the system cannot do that, run it and exit with its status."""
-    command = [python, "-m", "pip", *arguments]
+    command = [*pip_command(python), *arguments]
     if os.name == "posix":
         sys.stdout.flush()
         sys.stderr.flush()

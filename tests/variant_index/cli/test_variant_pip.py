@@ -175,6 +175,15 @@ def test_other_commands_are_pip_itself(shell: Shell) -> None:
 
 
 @posix_only
+def test_the_working_directory_is_not_searched_for_pip(shell: Shell, index: FakeIndex) -> None:
+    for name in ("pip", "runpy", "sys", "optparse"):
+        (shell.folder / f"{name}.py").write_text("print('stray')\nraise SystemExit(9)\n")
+    for arguments in (["--version"], [*INSTALL, "-i", index.url]):
+        done = shell.variant_pip(*arguments)
+        assert (done.returncode, "stray" in done.stdout) == (0, False), done.stderr
+
+
+@posix_only
 def test_help_says_what_is_added(shell: Shell) -> None:
     ours, pips = shell.variant_pip("--help"), shell.plain_pip("--help")
     assert ours.stdout.endswith(pips.stdout)
