@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from variant_index.cli.messages import say
 from variant_index.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def command(paths: tuple[Path, ...], out: Path, default_from: str | None, as_jso
     else:
         _print(report)
     for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):
-        _complain("warning", "yellow", warning)
+        say("warning", warning)
     for refusal in report.refused:
-        _complain("refused", "red", refusal.reason)
+        say("refused", refusal.reason)
     return 2 if report.refused else 0
 
 
@@ -87,11 +88,6 @@ def _print(report: BuildReport) -> None:
         state = f"{len(release.changed)} files written" if release.changed else "up to date"
         plural = "" if wheels == 1 else "s"
         click.echo(f"{release.name} {release.version}: {wheels} wheel{plural}{variants} ({state})")
-
-
-def _complain(kind: str, colour: str, message: str) -> None:
-    styled = kind if os.environ.get("NO_COLOR") else click.style(kind, fg=colour)
-    click.echo(f"{styled}: {message}", err=True)
 
 
 class _Bars:

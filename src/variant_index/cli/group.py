@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from variant_index.cli.messages import say
 from variant_index.cli.overview import COMMANDS, overview
 from variant_index.errors import VariantIndexError
 
@@ -58,15 +59,11 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except VariantIndexError as error:
-        _print_error(str(error))
+        say("error", str(error))
         return error.exit_code
     except OSError as error:
-        _print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        say("error", f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 2
-
-
-def _print_error(message: str) -> None:
-    click.echo(f"{click.style('error', fg='red')}: {message}", err=True)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from variant_index.cli.messages import say
 from variant_index.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def command(
     chosen = variant_label(wanted, label)
     settings.document(chosen, wanted)
     for notice in settings.notices():
-        _say("warning", "yellow", printable(f"{settings_file}: {notice}", 600))
+        say("warning", printable(f"{settings_file}: {notice}", 600))
     shown = sorted({str(item) for item in wanted})
     outcomes = []
     with _progress(wheels, quiet=as_json) as progress:
@@ -122,7 +122,7 @@ def _present(outcomes: Sequence[LabelledWheel], *, quiet: bool) -> int:
             if outcome.path is not None:
                 click.echo(printable(outcome.path, 4096))
     for outcome in failed:
-        _say("error", "red", str(outcome.error))
+        say("error", str(outcome.error))
     if failed and len(outcomes) > 1:
         click.echo(f"{len(failed)} of {len(outcomes)} wheels were not labelled", err=True)
     return InputError.exit_code if failed else 0
@@ -137,8 +137,3 @@ def _progress(wheels: Sequence[Path], *, quiet: bool) -> Iterator[Callable[[int]
         return
     with click.progressbar(length=total, label="Labelling", file=sys.stderr) as bar:
         yield bar.update
-
-
-def _say(kind: str, colour: str, message: str) -> None:
-    styled = kind if os.environ.get("NO_COLOR") else click.style(kind, fg=colour)
-    click.echo(f"{styled}: {message}", err=True)
