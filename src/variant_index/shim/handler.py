@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import os
 import re
-import stat
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -153,7 +152,7 @@ class ShimHandler(BaseHTTPRequestHandler):
         if path is None:
             self._redirect(target.url + suffix)
             return
-        beside = path.with_name(path.name + suffix)
+        beside = Path(f"{path}{suffix}")
         if is_metadata and not beside.exists() and (metadata := self._site.wheels.metadata(path)) is not None:
             self._send(HTTPStatus.OK, metadata, "application/octet-stream")
         else:
@@ -162,14 +161,14 @@ class ShimHandler(BaseHTTPRequestHandler):
     def _stream(self, path: Path, target: Target) -> None:
         """Send a file of this machine: a local index or a find-links folder."""
         try:
+            if not path.is_file():  # opening a pipe would wait for its writer
+                raise FileNotFoundError(path)
             with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise FileNotFoundError(path)
-                self._send_head(HTTPStatus.OK, "application/octet-stream", status.st_size)
+                size = os.fstat(file.fileno()).st_size
+                self._send_head(HTTPStatus.OK, "application/octet-stream", size)
                 if self.command != "HEAD":
                     self.wfile.flush()
-                    self.connection.sendfile(file, count=status.st_size or None)
+                    self.connection.sendfile(file, count=size or None)
         except (FileNotFoundError, IsADirectoryError, PermissionError):
             self._site.journal.fail(f"{printable(str(path))}: listed by its index but not readable")
             self._send_text(HTTPStatus.NOT_FOUND, f"{printable(target.filename)} is gone")

@@ -18,11 +18,20 @@ _PAGES = (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
 
 
 def local_path(url: str) -> Path | None:
-    """Return the path that a `file` URL (or a plain path) names, None for any other URL."""
+    """Return the path that a `file` URL (or a plain path) names, None for any other URL.
+
+    Raises:
+        UpstreamError: no file can have that name.
+    """
     if "://" not in url:
         return Path(url)
     parts = urlsplit(url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    if parts.scheme != "file":
+        return None
+    path = url2pathname(parts.path)
+    if "\0" in path:
+        raise UpstreamError(f"{printable(url)} is not the address of a file")
+    return Path(path)
 
 
 def read_local_page(folder: Path) -> RawPage | None:

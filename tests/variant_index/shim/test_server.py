@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -268,6 +269,24 @@ def test_metadata_of_local_wheels_is_served_apart(tmp_path: Path) -> None:
         assert shim.ask(files[broken.name]["url"]).body == b"no archive"
         make_wheel(tmp_path, good.name, requires_dist=["other"])
         assert b"Requires-Dist: other\n" in shim.ask(files[good.name]["url"] + ".metadata").body
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///", "file:///a%00b", "file:///dev/zero", "file:///nonexistent", ".", "pipe"]
+)
+def test_odd_addresses_in_a_local_index(tmp_path: Path, address: str) -> None:
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / "pipe")
+    (tmp_path / "a" / "index.json").write_bytes(
+        render_json(ProjectPage("a", (ProjectFile(PLAIN.filename, address),)))
+    )
+    with running_shim(tmp_path.as_uri()) as shim:
+        answer = shim.ask("a/")
+        if answer.status == 200:
+            url = answer.files()[PLAIN.filename]["url"]
+            assert (shim.ask(url).status, shim.ask(url + ".metadata").status) == (404, 404)
+        assert shim.journal.failures
+        assert not any("internal error" in failure for failure in shim.journal.failures)
 
 
 def test_pages_of_the_network_never_lead_to_local_files(index: FakeIndex, shim: Shim, tmp_path: Path) -> None:
