@@ -27,7 +27,9 @@ _ALLOWED: dict[str, set[str]] = {
     "upstream": {"errors", "model", "simple_api"},
     "publish": {"errors", "model", "simple_api", "wheel"},
     "shim": {"errors", "model", "selection", "simple_api", "upstream"},
+    "clients": {"errors", "model", "selection", "shim"},
     "demo": {
+        "clients",
         "errors",
         "model",
         "simple_api",
@@ -40,7 +42,7 @@ _ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
-        *("demo", _PROVIDER),
+        *("clients", "demo", _PROVIDER),
     },
 }
 """Room -> the rooms it may import from; what flows in flows one way."""

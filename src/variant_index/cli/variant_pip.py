@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from variant_index.errors import VariantIndexError, printable
 
 if TYPE_CHECKING:
+    from variant_index.clients.pip.arguments import PipArguments
+    from variant_index.clients.pip.configuration import PipConfiguration
+    from variant_index.clients.pip.environment import ChildSettings
+    from variant_index.clients.pip.interpreter import Interpreter
     from variant_index.model.machine import MachineProfile
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.journal import Journal
-    from variant_index.shim.pip_arguments import PipArguments
-    from variant_index.shim.pip_configuration import PipConfiguration
-    from variant_index.shim.pip_environment import ChildSettings
-    from variant_index.shim.pip_interpreter import Interpreter
     from variant_index.upstream.source import Source
 
 __all__ = ["main"]
@@ -59,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from variant_index.shim.pip_arguments import parse_arguments
-    from variant_index.shim.pip_interpreter import find_interpreter
-    from variant_index.shim.pip_run import become_pip, end_like
+    from variant_index.clients.pip.arguments import parse_arguments
+    from variant_index.clients.pip.interpreter import find_interpreter
+    from variant_index.clients.pip.run import become_pip, end_like
 
     parsed = parse_arguments(arguments)
     interpreter = find_interpreter(os.environ)
@@ -78,10 +78,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     """Take over pip's sources, run it, and say what was chosen."""
+    from variant_index.clients.pip.environment import child_settings
+    from variant_index.clients.pip.requirements import check_requirements
+    from variant_index.clients.pip.run import pip_command
     from variant_index.shim.endpoint import Endpoint
-    from variant_index.shim.pip_environment import child_settings
-    from variant_index.shim.pip_requirements import check_requirements
-    from variant_index.shim.pip_run import pip_command
 
     target, configuration = _configuration(arguments, interpreter)
     proxy = configuration.value(arguments, "proxy")
@@ -123,7 +123,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
 
 
 def _run_child(command: Sequence[str], settings: ChildSettings, meanwhile: Callable[[], None]) -> int:
-    from variant_index.shim.pip_run import run_pip
+    from variant_index.clients.pip.run import run_pip
 
     if settings.configuration is None:
         return run_pip(command, settings.environment, meanwhile)
@@ -142,7 +142,7 @@ def _report(
 
     `local` says whether a source is a folder: the shim hands out its files, as it does chosen wheels.
     """
-    from variant_index.shim.pip_report import exit_status, report_lines
+    from variant_index.clients.pip.report import exit_status, report_lines
 
     quiet = configuration.flag(arguments, "quiet")
     for line in report_lines(journal.chosen(), journal.warnings, journal.failures, quiet=quiet):
@@ -156,8 +156,8 @@ def _report(
 
 def _configuration(arguments: PipArguments, interpreter: Interpreter) -> tuple[Interpreter, PipConfiguration]:
     """Return the interpreter that pip installs for, and pip's configuration there."""
-    from variant_index.shim.pip_configuration import read_configuration
-    from variant_index.shim.pip_interpreter import InterpreterError, interpreter_at
+    from variant_index.clients.pip.configuration import read_configuration
+    from variant_index.clients.pip.interpreter import InterpreterError, interpreter_at
 
     configuration = read_configuration(os.environ, interpreter.prefix(), isolated=arguments.isolated)
     place = configuration.value(arguments, "python")
@@ -173,7 +173,7 @@ def _network_settings(
     arguments: PipArguments, configuration: PipConfiguration, proxy: str | None
 ) -> tuple[str | None, str | None, tuple[str, ...], float]:
     """Return what `Network` takes; checked before pip starts, so that it is said once and by us."""
-    from variant_index.shim.pip_configuration import PipConfigurationError
+    from variant_index.clients.pip.configuration import PipConfigurationError
 
     # pip, through requests, obeys these two variables as well.
     certificates = configuration.value(arguments, "cert") or next(
@@ -207,8 +207,8 @@ def _machine(journal: Journal) -> Callable[[], MachineProfile]:
 
 def _tags(arguments: PipArguments, interpreter: Interpreter, target: Interpreter) -> Callable[[], TargetTags]:
     def tags() -> TargetTags:
-        from variant_index.shim.pip_run import pip_command
-        from variant_index.shim.pip_tags import target_options, target_tags
+        from variant_index.clients.pip.run import pip_command
+        from variant_index.clients.pip.tags import target_options, target_tags
         from variant_index.shim.target import tags_of
 
         options = target_options(arguments)

@@ -14,7 +14,7 @@ import pytest
 from tests.making import make_wheel
 from tests.variant_index.shim.family import NAME, add_family
 from tests.variant_index.upstream.fake_index import FakeIndex
-from variant_index.shim.pip_options import COMMANDS, FLAGS, SHORT, VALUED
+from variant_index.clients.pip.options import COMMANDS, FLAGS, SHORT, VALUED
 
 pytestmark = [
     pytest.mark.network,

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from variant_index.clients.pip.arguments import parse_arguments
+from variant_index.clients.pip.tags import TargetTagsError, tags_in_debug_output, target_options, target_tags
 from variant_index.model.filename import WheelFilename
-from variant_index.shim.pip_arguments import parse_arguments
-from variant_index.shim.pip_tags import TargetTagsError, tags_in_debug_output, target_options, target_tags
 
 PIP = (sys.executable, "-m", "pip")
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}

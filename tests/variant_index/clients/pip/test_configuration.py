@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_index.shim.pip_arguments import parse_arguments
-from variant_index.shim.pip_configuration import (
+from variant_index.clients.pip.arguments import parse_arguments
+from variant_index.clients.pip.configuration import (
     DEFAULT_INDEX,
     PipConfiguration,
     PipConfigurationError,

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from variant_index.clients.pip.arguments import PipArguments
 from variant_index.errors import UpstreamError
 from variant_index.selection.choice import TargetTags
-from variant_index.shim.pip_arguments import PipArguments
 
 __all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_tags"]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from variant_index.shim.pip_run import become_pip, end_like, run_pip
+from variant_index.clients.pip.run import become_pip, end_like, run_pip
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 
 RUNNER = """
 import os, sys
-from variant_index.shim.pip_run import end_like, run_pip
+from variant_index.clients.pip.run import end_like, run_pip
 status = run_pip([sys.executable, "-c", sys.argv[1]], os.environ, lambda: None)
 print("ended", status, flush=True)
 sys.exit(end_like(status))

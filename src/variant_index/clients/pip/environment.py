@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from variant_index.shim.pip_configuration import PipConfiguration
-from variant_index.shim.pip_options import COMMANDS
+from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.clients.pip.options import COMMANDS
 
 __all__ = ["ChildSettings", "child_settings"]
 

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from variant_index.shim.pip_interpreter import Interpreter, InterpreterError, find_interpreter, interpreter_at
+from variant_index.clients.pip.interpreter import (
+    Interpreter,
+    InterpreterError,
+    find_interpreter,
+    interpreter_at,
+)
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="folders as on POSIX")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from variant_index.clients.pip.options import COMMANDS, GENERAL, SHORT, VALUED, resolve
 from variant_index.errors import InputError, printable
-from variant_index.shim.pip_options import COMMANDS, GENERAL, SHORT, VALUED, resolve
 
 __all__ = ["PipArguments", "PipArgumentsError", "parse_arguments"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from variant_index.shim.pip_report import exit_status, report_lines
+from variant_index.clients.pip.report import exit_status, report_lines
 from variant_index.shim.present import Chosen
 
 CHOSEN = [

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from variant_index.clients.pip.arguments import PipArguments
 from variant_index.errors import InputError, printable
-from variant_index.shim.pip_arguments import PipArguments
 
 __all__ = ["DEFAULT_INDEX", "PipConfiguration", "PipConfigurationError", "configuration_files"]
 __all__ += ["read_configuration"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_index.shim.pip_requirements import (
+from variant_index.clients.pip.requirements import (
     RequirementsError,
     SourceLine,
     check_requirements,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_index.shim.pip_arguments import PipArgumentsError, parse_arguments
-from variant_index.shim.pip_options import COMMANDS, FLAGS, GENERAL, SHORT, VALUED, resolve
+from variant_index.clients.pip.arguments import PipArgumentsError, parse_arguments
+from variant_index.clients.pip.options import COMMANDS, FLAGS, GENERAL, SHORT, VALUED, resolve
 
 URL = "https://index.example/simple"
 

@@ -7,8 +7,8 @@ import configparser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_index.shim.pip_configuration import PipConfiguration
-from variant_index.shim.pip_environment import ChildSettings, child_settings
+from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.clients.pip.environment import ChildSettings, child_settings
 
 SHIM = "http://127.0.0.1:9/t/simple/"
 
