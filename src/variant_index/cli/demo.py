@@ -25,8 +25,7 @@ def command() -> int:
     outcomes = run_demo()
     rows = [("machine", "variant-pip", "plain pip", "why")]
     for outcome in outcomes:
-        why = outcome.reason.partition(" (")[2].removesuffix(")")
-        rows.append((outcome.machine, outcome.label or "default", outcome.plain or "default", why))
+        rows.append((outcome.machine, outcome.label or "default", outcome.plain or "default", outcome.reason))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from variant_index.cli.messages import coloured, say
 from variant_index.cli.source_options import SourceOptions, read_machine, source_options, target_python
 from variant_index.errors import InputError, printable
 
@@ -52,7 +52,7 @@ def command(
     options = SourceOptions(**source)
     verdict, warnings = _explain(parsed, options, target_python(python), machine_file, pre=pre)
     for warning in warnings:
-        click.echo(f"{click.style('warning', fg='yellow')}: {warning}", err=True)
+        say("warning", warning)
     report = _report(parsed, verdict)
     if as_json:
         click.echo(report.model_dump_json(indent=2))
@@ -153,7 +153,7 @@ def _table(report: ExplainReport, requirement: str) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (header, *rows)
     ]
-    if "NO_COLOR" not in os.environ and report.selected is not None:
-        lines[1] = click.style(lines[1], fg="green", bold=True)
+    if report.selected is not None:
+        lines[1] = coloured(lines[1], "green", bold=True)
     end = "" if report.selected is not None else "Nothing of this release can be installed here.\n"
     return f"{report.name} {report.version}\n\n" + "\n".join(lines) + "\n" + end

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from variant_index.cli.messages import say
 from variant_index.cli.source_options import SourceOptions, read_machine, source_options, target_python
 
 __all__ = ["command"]
@@ -20,8 +20,6 @@ Examples:
   variant-index shim --index-url http://127.0.0.1:8000/simple/
   uv pip install torch --default-index "$(head -1 shim.out)"
 """
-
-_COLOURS = {"chosen": "green", "warning": "yellow", "error": "red"}
 
 
 @click.command(name="shim", epilog=_EPILOG)
@@ -63,17 +61,10 @@ def command(
         options.network(),
         lambda: read_machine(machine_file),
         lambda: tags_of(target),
-        Journal(_print),
+        Journal(say),
         port=port,
     )
     with server:
         click.echo(server.index_url)
         stop.wait()
     return 0
-
-
-def _print(line: str) -> None:
-    kind, colon, rest = line.partition(":")
-    if "NO_COLOR" not in os.environ:
-        kind = click.style(kind, fg=_COLOURS.get(kind))
-    click.echo(f"{kind}{colon}{rest}", err=True)

@@ -105,10 +105,12 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             # Loading the server takes as long as pip needs to its first request, so they go side by side.
             from variant_index.shim.journal import Journal
             from variant_index.shim.server import ShimServer
+            from variant_index.upstream.cache import DiskCache
             from variant_index.upstream.network import Network
 
             journal = Journal()
-            network = Network(*network_settings)
+            cache = None if configuration.flag(arguments, "no-cache-dir") else DiskCache.of_user()
+            network = Network(*network_settings, cache=cache)
             tags = _tags(arguments, interpreter, target)
             server = ShimServer(sources, network, _machine(journal), tags, journal, endpoint=endpoint)
             until_pip_ends.enter_context(server)

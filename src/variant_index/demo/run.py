@@ -52,7 +52,7 @@ class Outcome:
         expected: the label that fits it best.
         label: the label that `variant-pip` installed, read from the environment; `""` for the plain wheel.
         plain: what plain pip installed there.
-        reason: the line `variant-pip` printed about its choice.
+        reason: why, as `variant-pip` said.
     """
 
     machine: str
@@ -93,7 +93,7 @@ def _publish(folder: Path) -> None:
 
 
 def _label(wheel: Path, label: str, properties: tuple[Property, ...], out: Path) -> None:
-    label_wheel(wheel, properties, label=label, settings=VariantSettings(), out=out)
+    label_wheel(wheel, properties, label=label, settings=VariantSettings.default(), out=out)
 
 
 @contextmanager
@@ -112,8 +112,8 @@ def _install(environment: Path, target: Path, index_url: str, machine: Machine, 
     venv.create(target)
     variant_pip = [sys.executable, "-m", "variant_index.cli.variant_pip"]
     said = _pip(variant_pip, environment, target, index_url, machine.forced)
-    reason = next((line for line in said.splitlines() if line.startswith("variant-pip: ")), "")
-    return Outcome(machine.name, machine.expected, _installed_label(target), plain, reason)
+    line = next((line for line in said.splitlines() if line.startswith("variant-pip: ")), "")
+    return Outcome(machine.name, machine.expected, _installed_label(target), plain, line.partition(" — ")[2])
 
 
 def _install_plainly(environment: Path, target: Path, index_url: str) -> str:

@@ -13,12 +13,12 @@ __all__ = ["Journal"]
 class Journal:
     """A record that all connections write to; safe to share between threads."""
 
-    def __init__(self, report: Callable[[str], None] | None = None) -> None:
+    def __init__(self, report: Callable[[str, str], None] | None = None) -> None:
         """Start empty.
 
         Args:
-            report: called once with each new line (a choice whose file is fetched, a warning, a
-                failure), for example to print it; it must be safe to call from any thread.
+            report: called once with each new line and its kind (`chosen` for a choice whose file is
+                fetched, `warning`, `error`), for example to print it; must be safe to call from any thread.
         """
         self._report = report
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class Journal:
             new = self._downloaded.get(chosen.name) != chosen
             self._downloaded[chosen.name] = chosen
         if new and self._report is not None:
-            self._report(f"chosen: {chosen}")
+            self._report("chosen", str(chosen))
 
     def note_metadata(self, chosen: Chosen) -> None:
         """Record that a client fetched the metadata of a chosen wheel, and perhaps no more."""
@@ -75,4 +75,4 @@ class Journal:
             record.update(dict.fromkeys(new))
         if self._report is not None:
             for line in new:
-                self._report(f"{kind}: {line}")
+                self._report(kind, line)

@@ -48,8 +48,7 @@ class Chosen:
     filename: str
 
     def __str__(self) -> str:
-        build = f"variant {self.label}" if self.label else "default wheel"
-        return f"{self.name} {self.version}: {build} ({self.reason})"
+        return f"{self.name} {self.version}: {self.label or 'the default wheel'} — {self.reason}"
 
 
 @dataclass(frozen=True)

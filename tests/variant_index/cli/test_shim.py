@@ -74,7 +74,7 @@ def test_choices_and_failures_are_printed_as_they_happen(
     url = process.stdout.readline().strip()
     link = read(f"{url}{NAME}/").partition("2.0-0_cu128")[0].rpartition('"')[2]
     read(f"{link}2.0-0_cu128-py3-none-any.whl")
-    assert process.stderr.readline().startswith(f"chosen: {NAME} 2.0: variant cu128 (")
+    assert process.stderr.readline().startswith(f"chosen: {NAME} 2.0: cu128 — ")
     index.routes["/simple/broken/"] = Route(status=500)
     with pytest.raises(OSError, match="424"):
         read(f"{url}broken/")

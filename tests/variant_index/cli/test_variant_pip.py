@@ -120,7 +120,7 @@ def test_the_machine_decides(
     assert done.returncode == 0, done.stderr
     assert shell.installed() == f"{NAME}-2.0-py3-none-any{label}.whl"
     (line,) = said(done)
-    assert line.startswith(f"variant-pip: {NAME} 2.0: {label.removeprefix('-')} (")
+    assert line.startswith(f"variant-pip: {NAME} 2.0: {label.removeprefix('-')} — ")
     assert reason in line
     assert "Successfully installed" in done.stdout
 
@@ -405,7 +405,7 @@ def test_a_variant_for_another_platform(tmp_path: Path, shell: Shell) -> None:
     assert [path.name for path in (shell.folder / "got").iterdir()] == [
         "plat-1.0-0_cu128-cp312-cp312-manylinux2014_aarch64.whl"
     ]
-    assert "variant-pip: plat 1.0: cu128 (" in done.stderr
+    assert "variant-pip: plat 1.0: cu128 — " in done.stderr
 
 
 @posix_only

@@ -26,8 +26,8 @@ def test_of_several_versions_the_last_one_counts() -> None:
 
 
 def test_lines_are_kept_once_and_reported_as_they_come() -> None:
-    lines: list[str] = []
-    journal = Journal(lines.append)
+    lines: list[tuple[str, str]] = []
+    journal = Journal(lambda kind, line: lines.append((kind, line)))
     journal.warn(["w1", "w2", "w1"])
     journal.warn(["w1"])
     journal.fail("f")
@@ -35,7 +35,12 @@ def test_lines_are_kept_once_and_reported_as_they_come() -> None:
     journal.note_download(choice("1.0"))
     assert journal.warnings == ("w1", "w2")
     assert journal.failures == ("f",)
-    assert lines == ["warning: w1", "warning: w2", "error: f", "chosen: vtorch 1.0: variant cu128 (because)"]
+    assert lines == [
+        ("warning", "w1"),
+        ("warning", "w2"),
+        ("error", "f"),
+        ("chosen", "vtorch 1.0: cu128 — because"),
+    ]
 
 
 def test_many_threads_lose_nothing() -> None:

@@ -56,7 +56,7 @@ def test_only_the_best_variant_is_listed_under_a_legal_name() -> None:
     assert chosen is not None
     assert (chosen.name, chosen.version, chosen.label) == (NAME, "2.0", "cu128")
     assert chosen.filename == f"{NAME}-2.0-py3-none-any-cu128.whl"
-    assert str(chosen) == f"{NAME} 2.0: variant cu128 ({chosen.reason})"
+    assert str(chosen) == f"{NAME} 2.0: cu128 — {chosen.reason}"
     assert presented.files[1].chosen is None
     assert not presented.warnings
 
@@ -74,7 +74,7 @@ def test_machines_without_gpu_get_the_null_variant_then_the_plain_wheel() -> Non
     presented = show(wheel(), wheel("cu128"), machine=cpu_machine())
     assert names(presented) == [f"{NAME}-2.0-py3-none-any.whl"]
     assert presented.files[0].chosen is not None
-    assert str(presented.files[0].chosen).startswith(f"{NAME} 2.0: default wheel (")
+    assert str(presented.files[0].chosen).startswith(f"{NAME} 2.0: the default wheel — ")
 
 
 def test_releases_without_variants_stay_as_they_are() -> None:

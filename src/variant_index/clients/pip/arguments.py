@@ -17,8 +17,8 @@ _ALIASES: Final = {"pypi-url": "index-url", "default-timeout": "timeout"}
 _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy"})
 
 _READ: Final = _TAKEN | {
-    *("cert", "help", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host", "verbose"),
-    *("requirement", "constraint", "build-constraint"),
+    *("cert", "help", "no-cache-dir", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host"),
+    *("verbose", "requirement", "constraint", "build-constraint"),
     *("platform", "python-version", "implementation", "abi"),
 }
 

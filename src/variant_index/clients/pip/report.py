@@ -22,7 +22,7 @@ def report_lines(
     chosen: Iterable[Chosen], warnings: Iterable[str], failures: Iterable[str], *, quiet: bool
 ) -> list[str]:
     """Return the lines for stderr, each once, in order: choices (not when quiet), warnings, errors."""
-    lines = [] if quiet else [_choice(one) for one in chosen]
+    lines = [] if quiet else [printable(str(one), _LIMIT) for one in chosen]
     lines += [f"warning: {printable(warning, _LIMIT)}" for warning in warnings]
     lines += [f"error: {printable(failure, _LIMIT)}" for failure in failures]
     return list(dict.fromkeys(lines))
@@ -31,9 +31,3 @@ def report_lines(
 def exit_status(status: int, *, failed: bool) -> int:
     """Return pip's status, or `UPSTREAM_FAILED` where pip saw no error although something failed."""
     return UPSTREAM_FAILED if status == 0 and failed else status
-
-
-def _choice(chosen: Chosen) -> str:
-    build = printable(chosen.label) if chosen.label else "the default wheel"
-    reason = f" ({printable(chosen.reason, _LIMIT)})" if chosen.reason else ""
-    return f"{printable(chosen.name)} {printable(chosen.version)}: {build}{reason}"

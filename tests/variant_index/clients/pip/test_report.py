@@ -15,8 +15,8 @@ CHOSEN = [
 
 def test_lines() -> None:
     assert report_lines(CHOSEN, ["hidden"], ["index u answered 503"], quiet=False) == [
-        "torch 2.9.0: cu128 (CUDA ≥ 12.8 fits)",
-        "other 1.0: the default wheel (no variant fits)",
+        "torch 2.9.0: cu128 — CUDA ≥ 12.8 fits",
+        "other 1.0: the default wheel — no variant fits",
         "warning: hidden",
         "error: index u answered 503",
     ]

@@ -103,4 +103,4 @@ def test_poisoned_configuration(
         (folder / "pip.conf").unlink()
     assert done.returncode == 0, done.stderr
     assert "-2.0-py3-none-any-cu128" in module.read_text()
-    assert f"variant-pip: {NAME} 2.0: cu128 (" in done.stderr
+    assert f"variant-pip: {NAME} 2.0: cu128 — " in done.stderr
