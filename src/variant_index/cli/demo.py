@@ -24,8 +24,7 @@ def command() -> int:
 
     outcomes = run_demo()
     rows = [("machine", "variant-pip", "plain pip", "why")]
-    for outcome in outcomes:
-        rows.append((outcome.machine, outcome.label or "default", outcome.plain or "default", outcome.reason))
+    rows += [(one.machine, one.label or "default", one.plain or "default", one.reason) for one in outcomes]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
