@@ -1,4 +1,4 @@
-"""The demonstrated family: an ordinary wheel that passes every check, and machines that tell its variants apart."""
+"""The demonstrated family: a sound ordinary wheel, and machines that tell its variants apart."""
 
 from __future__ import annotations
 
