@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from variant_index.model.build_report import BuildReport
+from variant_index.model.convert_report import ConvertReport
 from variant_index.model.document import VariantsDocument
 from variant_index.model.explain_report import ExplainReport
 from variant_index.model.label_report import LabelReport
@@ -28,6 +29,7 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "explain-report": ("What `variant-index explain --json` prints", ExplainReport),
     "label-report": ("What `variant-index label --json` prints", LabelReport),
     "build-report": ("What `variant-index build --json` prints", BuildReport),
+    "convert-report": ("What `variant-index convert --json` prints", ConvertReport),
 }
 """Schema name -> title and model; `NAME.schema.json` is the file."""
 

@@ -14,7 +14,14 @@ from variant_index.model.document import SCHEMA_URL, DefaultPriorities, Provider
 from variant_index.model.properties import Property, collect_properties
 from variant_index.model.validation import first_rule
 
-__all__ = ["DEFAULT_PROVIDERS", "SettingsError", "VariantSettings", "load_settings", "parse_settings"]
+__all__ = [
+    "DEFAULT_PROVIDERS",
+    "SettingsError",
+    "VariantSettings",
+    "load_settings",
+    "parse_settings",
+    "uv_answers_for",
+]
 
 _MAX_SETTINGS_BYTES = 1 << 20
 
@@ -110,7 +117,7 @@ class VariantSettings(BaseModel):
     def notices(self) -> list[str]:
         """Return what is legal but probably not meant, one line each."""
         nvidia = self.providers.get("nvidia")
-        if nvidia is None or nvidia.shape == "static" or _uv_answers_for(nvidia):
+        if nvidia is None or nvidia.shape == "static" or uv_answers_for(nvidia):
             return []
         return [
             "providers.nvidia: uv's built-in provider does not match and uv will choose no nvidia variant; "
@@ -163,7 +170,7 @@ def _default_nvidia_requirement() -> str:
     return requires[0]
 
 
-def _uv_answers_for(provider: Provider) -> bool:
+def uv_answers_for(provider: Provider) -> bool:
     """Tell whether uv 0.13.8 takes its built-in nvidia provider for this one (its matching rules)."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name

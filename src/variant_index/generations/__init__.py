@@ -1,0 +1,1 @@
+"""Variants documents of every published generation: reading them, and writing one as another."""
