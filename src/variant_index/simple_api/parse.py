@@ -39,6 +39,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
 _URL_SAFE: Final = ":/?#[]@!$&'()*+,;=%"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
+# Half a character: JSON can spell it (`\ud800`), nothing can write it.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ALGORITHM = re.compile(r"[a-z0-9_\-]{1,20}", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]{8,256}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -138,12 +140,23 @@ class _Reader:
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name or name in (".", "..") or _BAD_NAME.search(name):
         raise _EntryError("its name is missing or is not a file name")
-    return name
+    return _checked_text(name, "name")
+
+
+def _checked_text(text: str, what: str) -> str:
+    if _is_broken(text):
+        raise _EntryError(f"its {what} is not Unicode text")
+    return text
+
+
+def _is_broken(text: str) -> bool:
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def _is_digest(algorithm: str, digest: object) -> bool:
     return (
         isinstance(digest, str)
+        and _ALGORITHM.fullmatch(algorithm) is not None
         and _HEX.fullmatch(digest) is not None
         and _DIGEST_LENGTH.get(algorithm, len(digest)) == len(digest)
     )
@@ -161,7 +174,7 @@ def _checked_hashes(hashes: object) -> Mapping[str, str]:
     if _is_one_sha256(hashes):
         return hashes
     for algorithm, digest in hashes.items():
-        if not _ALGORITHM.fullmatch(algorithm) or not _is_digest(algorithm, digest):
+        if not _is_digest(algorithm, digest):
             raise _EntryError(f"its {printable(algorithm)} hash is not a hexadecimal digest")
     return hashes
 
@@ -199,9 +212,11 @@ def _json_file(entry: dict[str, Any], reader: _Reader) -> ProjectFile:
     requires_python = get("requires-python")
     if requires_python is not None and not isinstance(requires_python, str):
         raise _EntryError("its requires-python is not text")
+    _checked_text(requires_python or "", "requires-python")
     yanked = get("yanked") or False
     if not isinstance(yanked, (bool, str)):
         raise _EntryError("its yanked is neither a boolean nor text")
+    _checked_text(yanked if isinstance(yanked, str) else "", "yanked")
     core_metadata = get("core-metadata")
     if core_metadata is None:
         core_metadata = get("dist-info-metadata")  # its name before PEP 714
@@ -214,7 +229,7 @@ def _json_file(entry: dict[str, Any], reader: _Reader) -> ProjectFile:
         yanked,
         _json_core_metadata(core_metadata),
         size if type(size) is int and size >= 0 else None,
-        upload_time if isinstance(upload_time, str) else None,
+        upload_time if isinstance(upload_time, str) and not _is_broken(upload_time) else None,
     )
 
 
@@ -308,6 +323,10 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
         if not text.endswith(_FILE_SUFFIXES):
             return None  # a link to somewhere else, such as "home page" or ".."
         filename = text
+    # Some charsets that a server may name can spell half characters too.
+    for what in ("data-requires-python", "data-yanked"):
+        _checked_text(anchor.get(what) or "", what)
+    upload_time = anchor.get("data-upload-time") or ""
     yanked: bool | str = "data-yanked" in anchor and (anchor["data-yanked"] or True)
     core_metadata = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
     return ProjectFile(
@@ -318,7 +337,7 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
         yanked,
         _html_core_metadata(core_metadata),
         None,
-        anchor.get("data-upload-time") or None,
+        None if _is_broken(upload_time) else upload_time or None,
     )
 
 

@@ -186,9 +186,8 @@ def test_one_build_of_a_release_is_visible_and_none_is_lost(
         ):
             assert version in listed
     order = [file.url for file in files]
-    assert [one.file.url for one in presented.files] == sorted(
-        (one.file.url for one in presented.files), key=order.index
-    )
+    shown = list(dict.fromkeys(one.file.url for one in presented.files))
+    assert shown == sorted(shown, key=order.index)
 
 
 @given(label=st.from_regex(r"[0-9a-z_.]{1,30}", fullmatch=True), build=st.sampled_from(["", "7", "07", "7a"]))

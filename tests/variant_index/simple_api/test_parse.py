@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from variant_index.simple_api import parse
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.parse import PageError, parse_page
-from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 
 # The first draw of a text prepares tables, which a busy machine takes seconds for.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -321,3 +321,41 @@ def test_any_json_entry_is_read_or_left_out_with_a_reason(entry: dict[str, objec
     for file in page.files:
         assert file.url.startswith(("http://", "https://"))
         assert replace(file).filename not in ("", ".", "..")
+
+
+@pytest.mark.parametrize(
+    ("field", "kept"),
+    [
+        ({"filename": "a\ud800-1-py3-none-any.whl"}, False),
+        ({"requires-python": ">=3\ud800"}, False),
+        ({"yanked": "\udfff"}, False),
+        ({"url": "https://h/\ud800"}, False),
+        ({"hashes": {"\ud800": "0" * 64}}, False),
+        ({"upload-time": "\ud800"}, True),
+        ({"core-metadata": {"\ud800": "0" * 64}}, True),
+    ],
+    ids=ascii,
+)
+def test_half_characters_never_get_through(field: dict[str, object], kept: bool) -> None:
+    entry = {
+        "filename": "a-1-py3-none-any.whl",
+        "url": "https://h/a-1-py3-none-any.whl",
+        "hashes": {},
+    } | field
+    body = json.dumps({"meta": {"api-version": "1.0"}, "name": "a", "files": [entry]}).encode()
+    page = parse_page(body, JSON_TYPE, "https://h/a/", "a")
+    assert len(page.files) == int(kept)
+    assert len(page.problems) == int(not kept)
+    assert all(problem.isprintable() for problem in page.problems)
+    assert render_html(page)
+    assert render_json(page)
+
+
+def test_half_characters_in_html_never_get_through() -> None:
+    anchors = [
+        r'<a href="https://h/a-1-py3-none-any.whl" data-yanked="\ud800">x</a>',
+        r'<a href="https://h/a-2-py3-none-any.whl" data-upload-time="\ud800">x</a>',
+    ]
+    page = parse_page("".join(anchors).encode(), "text/html; charset=unicode_escape", "https://h/a/", "a")
+    assert [file.filename for file in page.files] == ["a-2-py3-none-any.whl"]
+    assert render_html(page)
