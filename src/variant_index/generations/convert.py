@@ -24,7 +24,7 @@ from variant_index.model.properties import NULL_LABEL
 from variant_index.model.settings import DEFAULT_PROVIDERS, uv_answers_for
 from variant_index.model.validation import first_rule
 
-__all__ = ["GENERATIONS", "Converted", "Generation", "convert", "read_document"]
+__all__ = ["GENERATIONS", "Converted", "Generation", "convert", "read_old"]
 
 Generation = Literal["0.2.0", "825", "0.0.3", "0.0.2"]
 """A published form: with providers (PEP 850 draft), plain PEP 825 v0.1.1, PEP 817's two schemas."""
@@ -101,23 +101,19 @@ def convert(
     return Converted(generation, (json.dumps(old, indent=2) + "\n").encode(), (*notices, *more))
 
 
-def read_document(data: bytes, source: str) -> VariantsDocument:
-    """Read a variants document of any generation, as an installer may: see `parse_document`.
+def read_old(data: bytes, source: str) -> VariantsDocument | None:
+    """Read a document of PEP 817's generations; return None for one of a newer generation.
 
-    A document of PEP 817 that says nothing the newer form cannot say is read as it is. Labels stay,
-    whatever they are: they are in the names of wheels.
+    Labels stay, whatever they are: they are in the names of wheels.
 
     Raises:
         DocumentError: one line that names `source` and the first rule broken.
     """
-    try:
-        return parse_document(data, source)
-    except DocumentError:
-        parsed = _loads(data, source)
-        generation = _generation(parsed)
-        if generation not in ("0.0.2", "0.0.3"):
-            raise
-        content, _ = read_pep817(parsed, source, generation)
+    parsed = _loads(data, source)
+    generation = _generation(parsed)
+    if generation not in ("0.0.2", "0.0.3"):
+        return None
+    content, _ = read_pep817(parsed, source, generation)
     return _with_providers(content, source)[0]
 
 
@@ -137,7 +133,7 @@ def _loads(data: bytes, source: str) -> dict[str, Any]:
     except RecursionError:
         raise DocumentError(f"{printable(source)}: nested too deeply") from None
     except ValueError as error:
-        raise DocumentError(f"{printable(source)}: not JSON: {printable(str(error))}") from None
+        raise DocumentError(f"{printable(source)}: Invalid JSON: {printable(str(error))}") from None
     if not isinstance(content, dict):
         raise DocumentError(f"{printable(source)}: a variants document is a JSON object")
     return content

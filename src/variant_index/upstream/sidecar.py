@@ -89,7 +89,7 @@ class SidecarReader:
 
     def _read_one(self, release: Release) -> VariantsDocument:
         # Imported here: most runs meet no variants, and the models take 0.1 s to build.
-        from variant_index.model.document import parse_document
+        from variant_index.generations.read import read_document
 
         if not release.sidecars:
             raise UpstreamError("its index lists no variants document for them")
@@ -102,7 +102,7 @@ class SidecarReader:
         with self._lock:
             document = self._parsed.get(key)
         if document is None:
-            document = parse_document(data, listed.filename)
+            document = read_document(data, listed.filename)
             with self._lock:
                 self._parsed[key] = document
         return document

@@ -12,7 +12,8 @@ from variantlib.variants_json import VariantsJson
 from tests.documents import documents, supported
 from tests.making import document
 from tests.variant_index.generations.samples import NVIDIA_API, SCHEMAS, old, plugin
-from variant_index.generations.convert import GENERATIONS, Generation, convert, read_document
+from variant_index.generations.convert import GENERATIONS, Generation, convert
+from variant_index.generations.read import read_document
 from variant_index.model.document import (
     SCHEMA_URL,
     DocumentError,
@@ -378,10 +379,10 @@ def test_a_document_in_the_wanted_form_keeps_its_bytes() -> None:
 
 
 REFUSED: dict[str, tuple[object, str]] = {
-    "not JSON": (b"{", "not JSON"),
-    "not UTF-8": (b'{"a": "\xff"}', "not JSON"),
+    "not JSON": (b"{", "Invalid JSON"),
+    "not UTF-8": (b'{"a": "\xff"}', "Invalid JSON"),
     "deep": (b"[" * 100_000, "nested too deeply"),
-    "huge number": (b"9" * 5000, "not JSON"),
+    "huge number": (b"9" * 5000, "Invalid JSON"),
     "a list": ([], "a variants document is a JSON object"),
     "twice": (b'{"variants": {"a": {}, "a": {}}}', "key 'a' appears twice in one object"),
     "first of all drafts": ({"providers": ["p"], "variants": {}}, "providers"),

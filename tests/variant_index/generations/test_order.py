@@ -18,7 +18,8 @@ from tests.documents import FEATURES, VALUES, Nested
 from tests.variant_index.generations.samples import old, plugin
 from torch_variant_provider.facts import Fact, Knowledge
 from torch_variant_provider.nvidia.properties import supported_properties
-from variant_index.generations.convert import convert, read_document
+from variant_index.generations.convert import convert
+from variant_index.generations.read import read_document
 from variant_index.model.document import DocumentError, parse_document
 from variant_index.selection.ordering import rank_labels
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from tests.variant_index.shim.family import DOCUMENT, NAME, SIDECAR, write_sidecar
+from tests.making import NVIDIA_PROVIDER
+from tests.variant_index.shim.family import DOCUMENT, NAME, SIDECAR, cuda_machine, write_sidecar
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.model.document import MAX_DOCUMENT_BYTES
+from variant_index.selection.ordering import rank_labels
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.network import Network, UnreachableError
 from variant_index.upstream.releases import Release
@@ -40,6 +42,21 @@ def test_a_good_document(index: FakeIndex) -> None:
     documents = read(listed(index))
     assert list(documents.by_version[Version("2.0")].variants) == ["cu126", "cu128", "cu130", "null"]
     assert documents.problems == ()
+
+
+def test_an_older_generation_is_read_as_well(index: FakeIndex) -> None:
+    nvidia = {**NVIDIA_PROVIDER, "enable-if": "platform_system == 'Linux'"}
+    older = {
+        **DOCUMENT,
+        "$schema": "https://variants-schema.wheelnext.dev/v0.0.2.json",
+        "default-priorities": {"namespace": ["nvidia"]},
+        "providers": {"nvidia": nvidia},
+    }
+    documents = read(listed(index, json.dumps(older).encode()))
+    assert documents.problems == ()
+    read_older = documents.by_version[Version("2.0")]
+    assert read_older.variants == read(listed(index)).by_version[Version("2.0")].variants
+    assert rank_labels(read_older, cuda_machine("12.8").properties) == ["cu128", "cu126", "null"]
 
 
 def test_other_strong_hashes_and_upper_case_digits(index: FakeIndex) -> None:
