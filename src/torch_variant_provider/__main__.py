@@ -1,9 +1,10 @@
-"""`python -m torch_variant_provider [--json]`: what this machine can run, and where that is known from."""
+"""`python -m torch_variant_provider`: what this machine can run, and where each fact came from."""
 
 from __future__ import annotations
 
 import sys
 
+from torch_variant_provider.deadline import end_within
 from torch_variant_provider.report import examine
 
 __all__ = ["UNANSWERED", "main"]
@@ -12,12 +13,13 @@ UNANSWERED = 3
 """Exit status when a driver is evidently there but did not say what it supports."""
 
 _USAGE = """\
-usage: python -m torch_variant_provider [--json]
+usage: python -m torch_variant_provider [--json] [--timeout SECONDS]
 
 Show what this machine can run and where each fact came from.
 
-  --json      print a machine profile
-  -h, --help  print this text
+  --json             print a machine profile
+  --timeout SECONDS  how long all sources together may take; by default each has a limit of its own
+  -h, --help         print this text
 
 exit status: 0 done, 2 wrong usage, 3 a driver is there but did not say what it supports
 """
@@ -28,11 +30,14 @@ def main(arguments: list[str]) -> int:
     if arguments in (["-h"], ["--help"]):
         sys.stdout.write(_USAGE)
         return 0
-    if arguments not in ([], ["--json"]):
+    try:
+        as_json, seconds = _parse(arguments)
+    except ValueError:
         sys.stderr.write(_USAGE)
         return 2
+    end_within(seconds)
     report = examine()
-    if arguments:
+    if as_json:
         import json
 
         for warning in report.warnings:
@@ -41,8 +46,26 @@ def main(arguments: list[str]) -> int:
     else:
         from torch_variant_provider.table import profile_table
 
+        if not report.facts:
+            sys.stdout.write("No GPU driver was found.\n\n")
         sys.stdout.write(profile_table(report.facts, report.properties, report.notes))
     return UNANSWERED if report.unanswered else 0
+
+
+def _parse(arguments: list[str]) -> tuple[bool, float | None]:
+    """Return whether JSON is wanted, and the seconds; raises ValueError for wrong usage."""
+    as_json, seconds = False, None
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--json":
+            as_json = True
+        elif argument == "--timeout":
+            seconds = float(next(left, ""))
+            if not 0 < seconds < 1e6:
+                raise ValueError(argument)
+        else:
+            raise ValueError(argument)
+    return as_json, seconds
 
 
 if __name__ == "__main__":

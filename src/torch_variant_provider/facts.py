@@ -82,7 +82,7 @@ class Knowledge:
         facts: fact name -> fact.
         notes: ordinary remarks, one line each.
         warnings: remarks that the user should read, one line each.
-        unanswered: a driver is evidently there and no source could say what it supports.
+        unanswered: a driver is evidently there and did not say what it supports: why; None where it did.
     """
 
     __slots__ = ("facts", "notes", "unanswered", "warnings")
@@ -91,7 +91,7 @@ class Knowledge:
         self.facts = facts
         self.notes: list[str] = []
         self.warnings = warnings
-        self.unanswered = False
+        self.unanswered: str | None = None
 
     def text(self, name: str) -> str | None:
         """Return the value of a fact that is one text; None when it is not known."""

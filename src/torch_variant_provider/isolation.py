@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from torch_variant_provider.deadline import seconds_for
 from torch_variant_provider.facts import Findings
 
 TYPE_CHECKING = False
@@ -26,13 +27,17 @@ def run_isolated(name: str, read: Callable[[], Findings], seconds: float) -> Fin
     Args:
         name: the source's name, for the warning.
         read: calls into a driver library; runs in a child process where the system can fork.
-        seconds: how long to wait.
+        seconds: how long to wait where the host sets no limit for all sources.
     """
+    seconds, whole = seconds_for(seconds, extend=True)
+    if seconds <= 0:
+        return Findings(notes=[f"{name}: not asked, the {whole:g} s were over"])
     run = _in_child if hasattr(os, "fork") else _in_thread
-    return run(name, read, seconds)
+    found = run(name, read, seconds)
+    return _silent(name, whole) if found is None else found
 
 
-def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findings:
+def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findings | None:
     import marshal
 
     receiving, sending = os.pipe()
@@ -57,7 +62,7 @@ def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findin
         os.close(receiving)
         status = _end(child, patience=0.0 if received is None else 1.0)
     if received is None:
-        return _silent(name, seconds)
+        return None
     try:
         *lists, unanswered, conclusive = marshal.loads(received)  # noqa: S302 - written by our own child
         return Findings(*lists, unanswered=unanswered, conclusive=conclusive)
@@ -117,7 +122,7 @@ def _end(child: int, patience: float) -> int | None:
     return None
 
 
-def _in_thread(name: str, read: Callable[[], Findings], seconds: float) -> Findings:
+def _in_thread(name: str, read: Callable[[], Findings], seconds: float) -> Findings | None:
     import threading
 
     found: list[Findings] = []
@@ -127,7 +132,7 @@ def _in_thread(name: str, read: Callable[[], Findings], seconds: float) -> Findi
     except OSError:  # a host without a standard output
         worker.start()
         worker.join(seconds)
-        return found[0] if found else _silent(name, seconds)
+        return found[0] if found else None
     try:
         os.dup2(2, 1)
         worker.start()
@@ -136,7 +141,7 @@ def _in_thread(name: str, read: Callable[[], Findings], seconds: float) -> Findi
     finally:
         os.dup2(kept, 1)
         os.close(kept)
-    return found[0] if found else _silent(name, seconds)
+    return found[0] if found else None
 
 
 def _flush_native() -> None:
@@ -155,7 +160,7 @@ def _guarded(name: str, read: Callable[[], Findings]) -> Findings:
 
 def _silent(name: str, seconds: float) -> Findings:
     return Findings(
-        warnings=[f"{name}: the driver did not answer in {seconds:g} s; is a GPU hung?"],
+        warnings=[f"{name} did not answer in {seconds:g} s; is a GPU hung?"],
         unanswered=True,
         hung=True,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from torch_variant_provider.amd.gfx import gfx_number, gfx_of_target_version, normal_gfx
 from torch_variant_provider.facts import NONE, Fact, Knowledge
+from torch_variant_provider.intel.device_ip import device_ip_order, normal_device_ip
 from torch_variant_provider.nvidia.capability import parse_capability
 from torch_variant_provider.nvidia.driver_table import OLDEST_BRANCH, cuda_of_driver
 from torch_variant_provider.versions import parse_version, version_text
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
     Parser = Callable[[str], Value | None]
 
-__all__ = ["DISABLE_AMD", "HSA_OVERRIDE", "VARIABLES", "amd_overrides", "hsa_override", "nvidia_overrides"]
+__all__ = [
+    "DISABLE_AMD",
+    "HSA_OVERRIDE",
+    "VARIABLES",
+    "amd_overrides",
+    "hsa_override",
+    "intel_overrides",
+    "nvidia_overrides",
+]
 
 DISABLE_AMD = "ROCM_BOOTSTRAP_DISABLE_DETECTION"
 """Switches the look for AMD hardware off; forced facts stay."""
@@ -77,6 +86,16 @@ def _rocm(text: str) -> str | None:
     return None if version is None else version_text(version)
 
 
+def _device_ip(text: str) -> tuple[str, ...] | None:
+    if text in _NO:
+        return ()
+    versions = [normal_device_ip(word) for word in _words(text)]
+    known = {version for version in versions if version is not None}
+    if not known or None in versions:
+        return None
+    return tuple(sorted(known, key=device_ip_order, reverse=True))
+
+
 def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()[: _MOST + 1]
 
@@ -86,6 +105,7 @@ _DRIVER_RULE = "is not a driver version such as 570.133.20, or none"
 _SM_RULE = "is not a list of compute capabilities such as 9.0,8.6, or none"
 _GFX_RULE = "is not a list of AMD architectures such as gfx942,gfx1100, or none"
 _ROCM_RULE = "is not a ROCm version such as 6.4, or none"
+_DEVICE_IP_RULE = "is not a list of Intel device IP versions such as 20.1.0, or none"
 
 _NVIDIA: tuple[tuple[str, str, Parser, str], ...] = (
     ("cuda_version", "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", _cuda, _CUDA_RULE),
@@ -100,10 +120,15 @@ _AMD: tuple[tuple[str, str, Parser, str], ...] = (
     ("gfx_arch", "UV_AMD_GPU_ARCHITECTURE", _gfx, _GFX_RULE),
     ("rocm_version", "AMD_VARIANT_PROVIDER_FORCE_ROCM_VERSION", _rocm, _ROCM_RULE),
 )
+# Intel's own provider has no variables; this one is ours.
+_INTEL: tuple[tuple[str, str, Parser, str], ...] = (
+    ("device_ip", "INTEL_VARIANT_PROVIDER_FORCE_DEVICE_IP", _device_ip, _DEVICE_IP_RULE),
+)
 
 VARIABLES: tuple[str, ...] = (
     *(row[1] for row in _NVIDIA),
     *(row[1] for row in _AMD),
+    *(row[1] for row in _INTEL),
     DISABLE_AMD,
     HSA_OVERRIDE,
 )
@@ -118,6 +143,11 @@ def nvidia_overrides(environ: Mapping[str, str]) -> Knowledge:
 def amd_overrides(environ: Mapping[str, str]) -> tuple[Knowledge, bool]:
     """Return the forced facts `gfx_arch` and `rocm_version`, and whether detection stays on."""
     return _forced(_AMD, environ), environ.get(DISABLE_AMD, "").strip().lower() in _FALSE
+
+
+def intel_overrides(environ: Mapping[str, str]) -> Knowledge:
+    """Return the forced fact `device_ip`, and warnings about a bad value."""
+    return _forced(_INTEL, environ)
 
 
 def hsa_override(environ: Mapping[str, str]) -> tuple[str | None, list[str]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch_variant_provider.facts import Knowledge
 
-__all__ = ["AmdPlugin", "FeatureConfig", "NvidiaPlugin"]
+__all__ = ["AmdPlugin", "FeatureConfig", "IntelPlugin", "NvidiaPlugin"]
 
 
 class FeatureConfig:
@@ -89,6 +89,35 @@ class AmdPlugin:
         try:
             from torch_variant_provider.amd.detect import detect
             from torch_variant_provider.amd.properties import FEATURES, supported_properties
+
+            knowledge = detect(os.environ)
+            configs = _configs(supported_properties(knowledge), FEATURES)
+        except Exception as error:  # noqa: BLE001 - an exception here would fail every provider of the host
+            return _failed(cls.namespace, error)
+        _warn(knowledge)
+        return configs
+
+
+class IntelPlugin:
+    """Intel GPUs: the device IP versions whose code they run."""
+
+    namespace = "intel"
+    is_aot_plugin = False
+    all_properties_compatible = False
+
+    @classmethod
+    def get_all_configs(cls) -> list[FeatureConfig]:
+        """Return every feature with every value this release can name; the same on all machines."""
+        from torch_variant_provider.intel.properties import FEATURES, all_properties
+
+        return _configs(all_properties(), FEATURES)
+
+    @classmethod
+    def get_supported_configs(cls) -> list[FeatureConfig]:
+        """Return what this machine supports, best first; empty without an Intel GPU and its driver."""
+        try:
+            from torch_variant_provider.intel.detect import detect
+            from torch_variant_provider.intel.properties import FEATURES, supported_properties
 
             knowledge = detect(os.environ)
             configs = _configs(supported_properties(knowledge), FEATURES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from torch_variant_provider.deadline import seconds_for
+
 __all__ = ["find_program", "run_program"]
 
 _SECONDS = 5.0
@@ -40,7 +42,7 @@ def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[
     Args:
         path: the program's absolute path.
         arguments: passed as they are.
-        seconds: how long to wait.
+        seconds: how long to wait, unless the host's limit for all sources ends before.
 
     Returns:
         Its standard output and an empty text, or None and why there is none.
@@ -50,6 +52,9 @@ def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[
     import subprocess
     import tempfile
 
+    seconds, whole = seconds_for(seconds)
+    if seconds <= 0:
+        return None, f"it was not run, the {whole:g} s were over"
     environ = {name: value for name, value in os.environ.items() if name not in _PER_RUN}
     # A file, not a pipe: what the program leaves running cannot keep us waiting.
     with tempfile.TemporaryFile() as output:
@@ -73,7 +78,7 @@ def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[
                 program.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):  # what hangs in the kernel cannot be killed
                 program.wait(1)
-            return None, f"it did not answer in {seconds:g} s"
+            return None, f"it did not answer in {whole:g} s"
         output.seek(0)
         text = output.read(_LIMIT).decode("utf-8", "replace")
     return (None, f"it failed (status {status})") if status else (text, "")

@@ -6,6 +6,8 @@ import os
 
 from torch_variant_provider.amd import detect as amd
 from torch_variant_provider.amd import properties as amd_properties
+from torch_variant_provider.intel import detect as intel
+from torch_variant_provider.intel import properties as intel_properties
 from torch_variant_provider.nvidia import detect as nvidia
 from torch_variant_provider.nvidia import properties as nvidia_properties
 
@@ -26,7 +28,7 @@ class Report:
         properties: namespace -> feature -> supported values, best first; features most important first.
         notes: what could not be found out and why, one line each.
         warnings: those of the notes that the user should read.
-        unanswered: vendors whose driver is evidently there but did not say what it supports.
+        unanswered: namespace -> why its driver, which is evidently there, did not say what it supports.
     """
 
     __slots__ = ("facts", "notes", "properties", "unanswered", "warnings")
@@ -43,7 +45,11 @@ class Report:
         self.properties = {namespace: features for namespace, features in supported.items() if features}
         self.warnings = [warning for knowledge in known.values() for warning in knowledge.warnings]
         self.notes = self.warnings + [note for knowledge in known.values() for note in knowledge.notes]
-        self.unanswered = [namespace for namespace, knowledge in known.items() if knowledge.unanswered]
+        self.unanswered = {
+            namespace: knowledge.unanswered
+            for namespace, knowledge in known.items()
+            if knowledge.unanswered is not None
+        }
 
     def profile(self) -> dict[str, object]:
         """Return the machine profile, in the form that `variant-index machine --json` prints."""
@@ -57,6 +63,7 @@ class Report:
                 for namespace, found in self.facts.items()
             },
             "notes": self.notes,
+            "unanswered": self.unanswered,
         }
 
 
@@ -68,9 +75,14 @@ def examine(environ: Mapping[str, str] | None = None, root: str = "/") -> Report
         root: prefix of every file that is read.
     """
     environ = os.environ if environ is None else environ
-    known = {"nvidia": nvidia.detect(environ, root), "amd": amd.detect(environ, root)}
+    known = {
+        "nvidia": nvidia.detect(environ, root),
+        "amd": amd.detect(environ, root),
+        "intel": intel.detect(environ, root),
+    }
     supported = {
         "nvidia": nvidia_properties.supported_properties(known["nvidia"]),
         "amd": amd_properties.supported_properties(known["amd"]),
+        "intel": intel_properties.supported_properties(known["intel"]),
     }
     return Report(known, supported)

@@ -70,7 +70,8 @@ def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str,
             knowledge.facts.setdefault(name, Fact(_plain(value), source.name))
         knowledge.notes += map(_one_line, found.notes)
         knowledge.warnings += map(_one_line, found.warnings)
-        knowledge.unanswered = knowledge.unanswered or found.unanswered
+        if found.unanswered and knowledge.unanswered is None:
+            knowledge.unanswered = _one_line((found.warnings or found.notes or [source.name])[0])
         hung = hung or found.hung
         if found.conclusive:
             return

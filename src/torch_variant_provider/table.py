@@ -30,7 +30,7 @@ def profile_table(
             (f"{namespace} :: {feature}", _abbreviated(values)) for feature, values in features.items()
         ]
     blocks = [
-        _columns(fact_rows) if len(fact_rows) > 1 else ["No GPU driver was found."],
+        _columns(fact_rows) if len(fact_rows) > 1 else [],
         _columns(property_rows) if len(property_rows) > 1 else [],
         [f"note: {note}" for note in notes],
     ]

@@ -29,7 +29,24 @@ def build_library(source: str, folder: Path, soname: str, *options: str) -> Path
 
 def clean_environment() -> dict[str, str]:
     """Return this environment without anything that forces or fakes hardware."""
-    forcing = ("NV_", "AMD_", "ROCM_", "UV_", "HSA_", "FAKE_", "LD_", "CUDA_", "HIP_", "PYTHONUNBUFFERED")
+    forcing = (
+        "NV_",
+        "AMD_",
+        "INTEL_",
+        "X86_64_",
+        "AARCH64_",
+        "TPU_",
+        "ROCM_",
+        "UV_",
+        "HSA_",
+        "ZE_",
+        "FAKE_",
+        "LD_",
+        "CUDA_",
+        "HIP_",
+        "VARIANT_INDEX_",
+        "PYTHONUNBUFFERED",
+    )
     return {name: value for name, value in os.environ.items() if not name.startswith(forcing)}
 
 

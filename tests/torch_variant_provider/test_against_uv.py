@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,11 +54,11 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("index") / "fam"
-    whole = document(VARIANTS, ["nvidia"])
-    for label, properties in VARIANTS.items():
+@contextlib.contextmanager
+def serve(place: Path, whole: dict[str, Any]) -> Iterator[str]:
+    """Serve one wheel for each label of a document, and yield the index's address."""
+    folder = place / "fam"
+    for label, properties in whole["variants"].items():
         make_wheel(
             folder,
             f"fam-1.0-py3-none-any-{label}.whl",
@@ -73,6 +75,12 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(tmp_path_factory.mktemp("index"), document(VARIANTS, ["nvidia"])) as address:
+        yield address
 
 
 def chosen_by_uv(index: str, target: Path, environ: dict[str, str]) -> str:

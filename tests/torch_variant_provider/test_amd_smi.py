@@ -16,7 +16,7 @@ import sys
 from torch_variant_provider.amd.detect import detect
 known = detect({}, sys.argv[1])
 fact = known.facts.get("gfx_arch")
-print("answer", fact and fact.value, fact and fact.source, known.unanswered)
+print("answer", fact and fact.value, fact and fact.source, known.unanswered is not None)
 """
 
 GOOD = """

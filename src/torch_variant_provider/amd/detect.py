@@ -40,6 +40,8 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
     forced = "gfx_arch" in knowledge.facts
     wanted = ("gfx_arch",) if "rocm_version" in knowledge.facts else ("gfx_arch", "kernel_driver")
     gather(SOURCES, knowledge, wanted, root)
+    if "gfx_arch" in knowledge.facts:
+        knowledge.unanswered = None  # another source knew
     if not knowledge.texts("gfx_arch"):
         return knowledge
     if "rocm_version" not in knowledge.facts and "kernel_driver" not in knowledge.facts:

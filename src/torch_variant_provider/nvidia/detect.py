@@ -55,7 +55,8 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
     gather(SOURCES, knowledge, _WANTED, root)
     if knowledge.facts.pop("library_mismatch", None) is not None:
         _settle_mismatch(knowledge, root)
-    knowledge.unanswered = knowledge.unanswered and "cuda_version" not in knowledge.facts
+    if all(name in knowledge.facts for name in _WANTED):
+        knowledge.unanswered = None  # another source knew
     return knowledge
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch_variant_provider.facts import Findings
 from torch_variant_provider.files import exists, read_text
 from torch_variant_provider.nvidia.driver_table import cuda_of_driver
-from torch_variant_provider.nvidia.library import gpu_nodes
+from torch_variant_provider.nvidia.presence import gpu_nodes
 from torch_variant_provider.versions import version_text
 
 __all__ = ["NAME", "driver_version", "read"]
@@ -43,6 +43,7 @@ def read(root: str) -> Findings:
         found.warnings.append(
             f"{NAME}: no driver library answered; driver {driver} supports CUDA {version_text(cuda)}"
         )
+        found.unanswered = True  # which GPUs there are is still to be said
     return found
 
 

@@ -6,8 +6,9 @@ import os
 
 from torch_variant_provider.facts import Findings
 from torch_variant_provider.isolation import run_isolated
+from torch_variant_provider.library import load
 from torch_variant_provider.nvidia.libcuda import SONAME
-from torch_variant_provider.nvidia.library import driver_in_sight, gpu_nodes, load
+from torch_variant_provider.nvidia.presence import driver_in_sight, gpu_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _query(root: str) -> Findings:
         return Findings({"compute_capability": ()}, notes=[f"{NAME}: no GPU"])
     if code:
         reason = _MEANINGS.get(code, f"CUDA does not start (error {code})")
-        return Findings(warnings=[f"{NAME}: {reason}"])
+        return Findings(warnings=[f"{NAME}: {reason}"], unanswered=True)
     return _capabilities(library)
 
 

@@ -9,7 +9,8 @@ import sys
 
 from torch_variant_provider.facts import Findings
 from torch_variant_provider.isolation import run_isolated
-from torch_variant_provider.nvidia.library import driver_in_sight, gpu_nodes, load
+from torch_variant_provider.library import load
+from torch_variant_provider.nvidia.presence import driver_in_sight, gpu_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

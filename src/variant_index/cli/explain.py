@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from variant_index.cli.detection_options import detection_options
 from variant_index.cli.messages import coloured, say
-from variant_index.cli.source_options import SourceOptions, read_machine, source_options, target_python
+from variant_index.cli.source_options import SourceOptions, source_options, target_python
+from variant_index.detection import DetectionSettings
 from variant_index.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _EPILOG = """\b
 Examples:
   variant-index explain torch
   variant-index explain "torch<2.9" --index-url http://127.0.0.1:8000/simple/
+  variant-index explain torch --machine cuda12.8-sm90
   variant-index explain torch --machine gpu-box.json --json
 """
 
@@ -31,13 +33,16 @@ Examples:
 @click.command(name="explain", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("requirement")
 @source_options
+@detection_options
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON (see schemas/).")
 def command(
     requirement: str,
     *,
     python: str | None,
-    machine_file: Path | None,
+    machine: str | None,
+    detection_timeout: float,
+    on_detection_failure: Literal["error", "cpu"] | None,
     pre: bool,
     as_json: bool,
     **source: Any,
@@ -50,7 +55,9 @@ def command(
     """
     parsed = _parse_requirement(requirement)
     options = SourceOptions(**source)
-    verdict, warnings = _explain(parsed, options, target_python(python), machine_file, pre=pre)
+    detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
+    detection.check()
+    verdict, warnings = _explain(parsed, options, target_python(python), detection, pre=pre)
     for warning in warnings:
         say("warning", warning)
     report = _report(parsed, verdict)
@@ -75,7 +82,7 @@ def _parse_requirement(text: str) -> Requirement:
 
 
 def _explain(
-    requirement: Requirement, options: SourceOptions, python: str, machine_file: Path | None, *, pre: bool
+    requirement: Requirement, options: SourceOptions, python: str, detection: DetectionSettings, *, pre: bool
 ) -> tuple[ReleaseVerdict | None, list[str]]:
     from variant_index.model.filename import canonical_name
     from variant_index.selection.choice import Choice, choose
@@ -93,7 +100,7 @@ def _explain(
         return None, [f"no source has project {printable(name)}"]
     target = ask_target(python)
     sidecars = SidecarReader(network)
-    supported = cache(lambda: read_machine(machine_file).supported())
+    supported = cache(lambda: detection.profile(partial(say, "warning")).supported())
     warnings = [*fetched.problems, *fetched.page.problems]
 
     def judge(release: Release) -> Choice:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Literal
+
 import click
 
 from torch_variant_provider.table import profile_table
-from variant_index.detection import detect_machine
+from variant_index.cli.detection_options import detection_options
+from variant_index.detection.settings import DetectionSettings
 from variant_index.model.machine import MachineProfile
 
 __all__ = ["command"]
@@ -13,27 +18,83 @@ __all__ = ["command"]
 _EXAMPLES = """\b
 Examples:
   variant-index machine
-  variant-index machine --json > gpu-box.json
-  NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION=12.8 variant-index machine
+  variant-index machine --save gpu-box.json
+  variant-index machine --machine cuda12.8-sm90
+  NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION=12.8 variant-index machine --json
 """
+
+_GPUS = frozenset(("nvidia", "amd", "intel", "tpu"))
 
 
 @click.command(name="machine", epilog=_EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="Print a machine profile (see schemas/).")
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1, max=3600),
-    default=20.0,
-    show_default=True,
-    help="Seconds to wait for the driver.",
+    "--save",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the machine profile, for `--machine FILE` elsewhere.",
 )
-def command(as_json: bool, timeout: float) -> None:
-    """Show what this machine can run, and where each fact came from."""
+@detection_options
+def command(
+    *,
+    as_json: bool,
+    file: Path | None,
+    machine: str | None,
+    detection_timeout: float,
+    on_detection_failure: Literal["error", "cpu"] | None,
+) -> None:
+    """Show what this machine can run, and where each fact came from.
+
+    The profile of one machine lets another choose for it: a Docker build, a login node, CI.
+    """
+    settings = DetectionSettings(machine, detection_timeout, on_detection_failure)
+    # In the table every warning is one of the notes.
+    profile = _examine(settings, quiet=not as_json)
     if as_json:
-        click.echo(detect_machine(timeout).model_dump_json(indent=2))
-        return
-    # Every warning is one of the notes below.
-    click.echo(_table(detect_machine(timeout, warn=lambda _line: None)), nl=False)
+        click.echo(profile.model_dump_json(indent=2))
+    else:
+        if machine is None and _GPUS.isdisjoint(profile.facts):
+            click.echo("No GPU driver was found.\n")
+        click.echo(_table(profile), nl=False)
+    if machine is None:
+        from variant_index.detection.this_machine import settled
+
+        # After the output: what is known helps to find out why the rest is not.
+        profile = settled(profile, None, on_detection_failure)
+    if file is not None:
+        _write(file, profile)
+        click.echo(f"wrote {file}", err=True)
+
+
+def _examine(settings: DetectionSettings, *, quiet: bool) -> MachineProfile:
+    def nothing(_line: str) -> None:
+        pass
+
+    if settings.machine is not None:
+        return settings.profile()
+    from variant_index.detection.this_machine import examine_machine
+
+    return examine_machine(settings.timeout, nothing if quiet else None, settings.on_failure)
+
+
+def _write(file: Path, profile: MachineProfile) -> None:
+    """Write the profile whole or not at all."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(
+        "w", dir=file.parent, prefix=".", suffix=".tmp", delete=False
+    ) as temporary:
+        try:
+            temporary.write(profile.model_dump_json(indent=2) + "\n")
+            temporary.close()
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary.name, 0o666 & ~mask)  # noqa: PTH101 - a temporary file is private at first
+            os.replace(temporary.name, file)  # noqa: PTH105
+        except BaseException:
+            Path(temporary.name).unlink(missing_ok=True)
+            raise
 
 
 def _table(profile: MachineProfile) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from variant_index.cli.detection_options import detection_options
 from variant_index.cli.messages import say
-from variant_index.cli.source_options import SourceOptions, read_machine, source_options, target_python
+from variant_index.cli.source_options import SourceOptions, source_options, target_python
+from variant_index.detection import DetectionSettings
 
 __all__ = ["command"]
 
@@ -24,6 +26,7 @@ Examples:
 
 @click.command(name="shim", epilog=_EPILOG)
 @source_options
+@detection_options
 @click.option(
     "--port",
     default=0,
@@ -33,7 +36,9 @@ Examples:
 def command(
     *,
     python: str | None,
-    machine_file: Path | None,
+    machine: str | None,
+    detection_timeout: float,
+    on_detection_failure: Literal["error", "cpu"] | None,
     port: int,
     **source: Any,
 ) -> int:
@@ -48,6 +53,8 @@ def command(
     from variant_index.shim.target import tags_of
 
     options = SourceOptions(**source)
+    detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
+    detection.check()
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -59,7 +66,7 @@ def command(
     server = ShimServer(
         options.sources(),
         options.network(),
-        lambda: read_machine(machine_file),
+        lambda: detection.profile(partial(say, "warning")),
         lambda: tags_of(target),
         Journal(say),
         port=port,

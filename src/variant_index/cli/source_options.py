@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from variant_index.errors import InputError
-
 if TYPE_CHECKING:
-    from variant_index.model.machine import MachineProfile
     from variant_index.upstream.network import Network
     from variant_index.upstream.source import Source
 
-__all__ = ["SourceOptions", "read_machine", "source_options", "target_python"]
+__all__ = ["SourceOptions", "source_options", "target_python"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -70,13 +67,6 @@ _OPTIONS = (
         metavar="PATH",
         help="The interpreter to install for; the active environment's by default.",
     ),
-    click.option(
-        "--machine",
-        "machine_file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Choose for the machine that `variant-index machine --json` described, not for this one.",
-    ),
 )
 
 
@@ -109,7 +99,7 @@ class SourceOptions:
 
 
 def source_options(command: _F) -> _F:
-    """Add the options to a command: the fields of `SourceOptions`, and `python` and `machine_file`."""
+    """Add the options to a command: the fields of `SourceOptions`, and `python`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -125,23 +115,3 @@ def target_python(python: str | None) -> str:
                 if (found := Path(folder, place)).is_file():
                     return str(found)
     return sys.executable
-
-
-def read_machine(file: Path | None) -> MachineProfile:
-    """Return the profile in a file, or this machine's.
-
-    Raises:
-        ProfileError: the file is not a machine profile.
-        DetectionError: this machine could not be examined.
-    """
-    if file is None:
-        from variant_index.detection import detect_machine
-
-        return detect_machine()
-    from variant_index.model.machine import parse_profile
-
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from None
-    return parse_profile(data, str(file))

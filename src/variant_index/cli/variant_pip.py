@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from variant_index.clients.pip.configuration import PipConfiguration
     from variant_index.clients.pip.environment import ChildSettings
     from variant_index.clients.pip.interpreter import Interpreter
+    from variant_index.detection import DetectionSettings
     from variant_index.model.machine import MachineProfile
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.journal import Journal
@@ -28,8 +29,8 @@ __all__ = ["main"]
 
 _PREFACE = """\
 variant-pip is the active environment's own pip; install, download, wheel, index and lock know wheel variants:
-of every release that has them pip gets the build that this machine's GPU and driver can run, and a line says
-which and why. pip's options, configuration, output and exit status are unchanged. Here is pip's own help.
+of every release that has them pip gets the build that this machine (or VARIANT_INDEX_MACHINE) can run, and a
+line says which and why. pip's options, configuration, output and exit status are unchanged. Here is its help:
 """
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
@@ -81,8 +82,10 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     from variant_index.clients.pip.environment import child_settings
     from variant_index.clients.pip.requirements import check_requirements
     from variant_index.clients.pip.run import pip_command
+    from variant_index.detection import DetectionSettings
     from variant_index.shim.endpoint import Endpoint
 
+    detection = DetectionSettings.from_environment(os.environ)
     target, configuration = _configuration(arguments, interpreter)
     proxy = configuration.value(arguments, "proxy")
     if arguments.given("no-proxy-env") or proxy == "":
@@ -112,7 +115,8 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             cache = None if configuration.flag(arguments, "no-cache-dir") else DiskCache.of_user()
             network = Network(*network_settings, cache=cache)
             tags = _tags(arguments, interpreter, target)
-            server = ShimServer(sources, network, _machine(journal), tags, journal, endpoint=endpoint)
+            machine = _machine(detection, journal)
+            server = ShimServer(sources, network, machine, tags, journal, endpoint=endpoint)
             until_pip_ends.enter_context(server)
             journals.append(journal)
 
@@ -198,13 +202,8 @@ def _sources(arguments: PipArguments, configuration: PipConfiguration) -> list[S
     ]
 
 
-def _machine(journal: Journal) -> Callable[[], MachineProfile]:
-    def machine() -> MachineProfile:
-        from variant_index.detection import detect_machine
-
-        return detect_machine(warn=lambda line: journal.warn([line]))
-
-    return machine
+def _machine(detection: DetectionSettings, journal: Journal) -> Callable[[], MachineProfile]:
+    return lambda: detection.profile(lambda line: journal.warn([line]))
 
 
 def _tags(arguments: PipArguments, interpreter: Interpreter, target: Interpreter) -> Callable[[], TargetTags]:

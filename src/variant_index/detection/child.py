@@ -1,8 +1,4 @@
-"""Detection in a child process: a driver library that crashes or hangs cannot take the tool with it.
-
-A machine whose driver is there but does not answer is an error and never "no GPU": silently
-installing CPU builds on a GPU machine is what users notice last and resent most.
-"""
+"""The provider in a child process: a driver library that crashes or hangs cannot take the tool with it."""
 
 from __future__ import annotations
 
@@ -16,59 +12,48 @@ from pathlib import Path
 
 import torch_variant_provider
 from torch_variant_provider.__main__ import UNANSWERED
-from variant_index.errors import VariantIndexError, printable
+from variant_index.detection.failure import DetectionError
+from variant_index.errors import printable
 from variant_index.model.machine import MachineProfile, ProfileError, parse_profile
 
-__all__ = ["DetectionError", "detect_machine"]
+__all__ = ["examine_gpus"]
 
 _SOURCE = "torch_variant_provider"
-_REMEDY = (
-    "check the driver, or say what to assume: NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION=12.8, or =none "
-    "for no NVIDIA GPU"
-)
+
+_GRACE = 2.0
+"""Seconds that the child has beyond the limit to report which source did not answer within it."""
 
 
-class DetectionError(VariantIndexError):
-    """The machine could not be examined; nothing is assumed about it."""
-
-    exit_code = 2
-
-
-def detect_machine(timeout: float = 20.0, warn: Callable[[str], None] | None = None) -> MachineProfile:
-    """Return what this machine supports.
-
-    The environment variables that force facts work as in the provider.
+def examine_gpus(
+    timeout: float, warn: Callable[[str], None], meanwhile: Callable[[], None]
+) -> MachineProfile:
+    """Return what the provider says of this machine's GPUs.
 
     Args:
-        timeout: seconds to wait for the child process.
-        warn: takes each line that detection wrote to standard error; None writes them to ours.
+        timeout: seconds that all sources together may take.
+        warn: takes each line that the provider wrote to standard error.
+        meanwhile: runs while the child does.
 
     Raises:
-        DetectionError: the child crashed, did not answer in time, or found a driver that did not say
-            what it supports.
+        DetectionError: the child crashed, failed, or did not answer in time; one line that says which.
     """
-    status, output, lines = _run(timeout)
+    status, output, lines = _run(timeout, meanwhile)
     for line in lines:
-        (warn or _pass_on)(line)
-    if status == UNANSWERED:
-        said = lines[-1] if lines else "no reason given"
-        raise DetectionError(
-            f"a GPU driver is present but did not say what it supports ({printable(said)}); {_REMEDY}"
-        )
+        warn(line)
     if status < 0:
-        raise DetectionError(f"NVIDIA/AMD detection crashed (signal {-status}); {_REMEDY}")
-    if status:
+        raise DetectionError(f"GPU detection crashed (signal {-status})")
+    if status not in (0, UNANSWERED):
         said = lines[-1] if lines else "it printed nothing"
-        raise DetectionError(f"NVIDIA/AMD detection failed (status {status}): {printable(said)}; {_REMEDY}")
+        raise DetectionError(f"GPU detection failed (status {status}): {printable(said)}")
     try:
         return parse_profile(output, _SOURCE)
     except ProfileError as error:
-        raise DetectionError(f"{error}; {_REMEDY}") from None
+        raise DetectionError(str(error)) from None
 
 
-def _run(timeout: float) -> tuple[int, bytes, list[str]]:
+def _run(timeout: float, meanwhile: Callable[[], None]) -> tuple[int, bytes, list[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-m", _SOURCE, "--json"],
+        [sys.executable, "-m", _SOURCE, "--json", "--timeout", str(timeout)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,9 +64,10 @@ def _run(timeout: float) -> tuple[int, bytes, list[str]]:
         start_new_session=os.name == "posix",
     )
     try:
-        output, errors = child.communicate(timeout=timeout)
+        meanwhile()
+        output, errors = child.communicate(timeout=timeout + _GRACE)
     except subprocess.TimeoutExpired:
-        raise DetectionError(f"NVIDIA/AMD detection did not answer in {timeout:g} s; {_REMEDY}") from None
+        raise DetectionError(f"GPU detection did not answer in {timeout:g} s") from None
     finally:
         _end(child)
     return child.returncode, output, errors.decode("utf-8", "replace").splitlines()
@@ -100,7 +86,3 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     for stream in (child.stdout, child.stderr):
         if stream is not None:
             stream.close()
-
-
-def _pass_on(line: str) -> None:
-    sys.stderr.write(f"{printable(line)}\n")

@@ -45,12 +45,15 @@ class MachineProfile(_Strict):
         feature_order: namespace -> its features, most important first.
         facts: namespace -> fact name -> fact, for explanations only; selection never reads them.
         notes: what could not be found out and why, one line each.
+        unanswered: namespace -> why a driver that is evidently there did not say what it supports; what
+            the profile lists for that namespace is what is known all the same.
     """
 
     properties: dict[_Name, dict[_Name, _Values]]
     feature_order: dict[_Name, list[_Name]]
     facts: dict[str, dict[str, Fact]] = {}
     notes: list[str] = []
+    unanswered: dict[_Name, str] = {}
 
     @model_validator(mode="after")
     def _same_features(self) -> MachineProfile:

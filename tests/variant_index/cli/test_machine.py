@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
-from tests.torch_variant_provider.conftest import clean_environment
+import pytest
+
+from tests.torch_variant_provider.conftest import build_library, clean_environment
 from variant_index.model.machine import parse_profile
+
+
+@pytest.fixture(scope="module")
+def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_library("fake_nvml.c", tmp_path_factory.mktemp("nvml"), "libnvidia-ml.so.1")
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -24,8 +32,8 @@ def test_json_is_the_contract() -> None:
     done = run("machine", "--json", NV_PROVIDER_FORCE_DRIVER_VERSION="12.8")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert list(document) == ["properties", "feature_order", "facts", "notes"]
-    assert document["feature_order"] == {"nvidia": ["cuda_version_lower_bound", "cuda_version_upper_bound"]}
+    assert list(document) == ["properties", "feature_order", "facts", "notes", "unanswered"]
+    assert document["feature_order"]["nvidia"] == ["cuda_version_lower_bound", "cuda_version_upper_bound"]
     parse_profile(done.stdout.encode(), "test")
 
 
@@ -46,6 +54,58 @@ def test_a_machine_without_gpu() -> None:
     assert done.stdout.startswith("No GPU driver was found.\n")
 
 
+def test_a_saved_profile_is_read_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "box.json"
+    done = run("machine", "--save", str(file), NV_PROVIDER_FORCE_DRIVER_VERSION="11.8")
+    assert (done.returncode, done.stderr) == (0, f"wrote {file}\n")
+    assert "11.8" in done.stdout
+    assert list(tmp_path.iterdir()) == [file]
+    again = run("machine", "--machine", str(file), "--json")
+    assert again.stdout == file.read_text()
+    assert run("machine", "--json", VARIANT_INDEX_MACHINE=str(file)).stdout == file.read_text()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    done = run("machine", "--save", str(tmp_path / "no" / "box.json"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_named_machines() -> None:
+    done = run("machine", "--machine", "cuda12.8-sm90")
+    assert "No GPU" not in done.stdout
+    assert ["nvidia", "cuda_version", "12.8", "cuda12.8-sm90"] in [
+        line.split() for line in done.stdout.splitlines()
+    ]
+    done = run("machine", "--machine", "cuda12.8-smx")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: machine 'cuda12.8-smx': 'x' is not")
+
+
+def test_a_driver_that_does_not_answer(nvml_folder: Path, tmp_path: Path) -> None:
+    """What is known is shown all the same, but nothing is saved that would choose CPU builds."""
+    variables = {"LD_LIBRARY_PATH": str(nvml_folder), "FAKE_INIT_CODE": "999"}
+    for arguments in ([], ["--json"]):
+        done = run("machine", "--save", str(tmp_path / "x.json"), *arguments, **variables)
+        assert done.returncode == 2
+        assert "level" in done.stdout or "version" in done.stdout
+        assert done.stderr.splitlines()[-1].startswith("error: GPU not detected: NVML: Unknown (code 999); ")
+    assert not (tmp_path / "x.json").exists()
+    for allowed in (["--on-detection-failure", "cpu"], []):
+        variables["VARIANT_INDEX_ON_DETECTION_FAILURE"] = "" if allowed else "cpu"
+        done = run("machine", "--save", str(tmp_path / "x.json"), *allowed, **variables)
+        assert done.returncode == 0, done.stderr
+        assert "nvidia" not in parse_profile((tmp_path / "x.json").read_bytes(), "x").properties
+
+
+def test_a_hung_driver(nvml_folder: Path) -> None:
+    done = run("machine", "--detection-timeout", "1", LD_LIBRARY_PATH=str(nvml_folder), FAKE_SLEEP_MS="60000")
+    assert done.returncode == 2
+    assert "not detected: NVML did not answer in 1 s" in done.stderr
+
+
 def test_bad_usage() -> None:
-    assert run("machine", "--timeout", "0").returncode == 2
+    assert run("machine", "--detection-timeout", "0").returncode == 2
+    assert run("machine", "--on-detection-failure", "gpu").returncode == 2
     assert "Examples:" in run("machine", "--help").stdout

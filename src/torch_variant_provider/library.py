@@ -1,4 +1,4 @@
-"""Finding NVIDIA's driver libraries: a look that costs nothing first, the system's loader second."""
+"""Finding driver libraries: a look that costs nothing first, the system's loader second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ctypes
 
-__all__ = ["driver_in_sight", "gpu_nodes", "load", "paths"]
+__all__ = ["in_sight", "load", "paths"]
 
 # Where drivers live when the loader does not know them: WSL2, the distributions, NixOS, GKE and COS.
 _FOLDERS = (
@@ -26,7 +26,6 @@ _FOLDERS = (
     "/usr/local/nvidia/lib64",
 )
 _LOADER_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/local/lib")
-_KERNEL_SIGNS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/proc/driver/nvidia/version")
 
 
 def paths(soname: str, root: str) -> list[str]:
@@ -41,17 +40,22 @@ def paths(soname: str, root: str) -> list[str]:
     return [f"{below(root, folder)}/{soname}" for folder in _FOLDERS]
 
 
-def driver_in_sight(soname: str, root: str) -> bool:
+def in_sight(soname: str, root: str, signs: tuple[str, ...] = ()) -> bool:
     """Whether asking the loader for a library can succeed; reads names only, loads nothing.
 
-    Looks at the kernel's signs of a driver, the loader's path and cache, and the known folders. With a
-    library in some other place and no sign from the kernel there is no driver that could answer.
+    Looks at the known folders, the kernel's signs of the driver, and the loader's path and cache. With
+    a library in some other place and no sign from the kernel there is no driver that could answer.
+
+    Args:
+        soname: the library's file name.
+        root: prefix of every file that is looked for.
+        signs: files that the driver's kernel part makes.
     """
     if any(os.path.exists(path) for path in paths(soname, root)):  # noqa: PTH110 - pathlib is slow to import
         return True
     if sys.platform == "win32":
         return False
-    if any(exists(root, sign) for sign in _KERNEL_SIGNS):
+    if any(exists(root, sign) for sign in signs):
         return True
     if soname in os.environ.get("LD_PRELOAD", ""):
         return True
@@ -87,12 +91,3 @@ def load(soname: str, root: str) -> tuple[ctypes.CDLL | None, str]:
             if "No such file" not in str(error):
                 reason = f"{soname} cannot be loaded: {error}"
     return None, reason
-
-
-def gpu_nodes(root: str) -> int:
-    """Return how many GPUs have a device node (`/dev/nvidia0`, ...)."""
-    try:
-        names = os.listdir(below(root, "/dev"))  # noqa: PTH208 - pathlib is slow to import
-    except OSError:
-        return 0
-    return sum(1 for name in names if name.startswith("nvidia") and name[len("nvidia") :].isdigit())

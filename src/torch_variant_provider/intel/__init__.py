@@ -1,0 +1,1 @@
+"""Intel: where to learn the GPUs' device IP versions, and what follows."""

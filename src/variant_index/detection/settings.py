@@ -1,0 +1,113 @@
+"""Which machine to choose for, as options and environment variables say: this one, a file, or a name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from variant_index.errors import InputError, printable
+
+if TYPE_CHECKING:
+    from variant_index.model.machine import MachineProfile
+
+__all__ = ["MACHINE", "ON_FAILURE", "TIMEOUT", "DetectionSettings"]
+
+MACHINE = "VARIANT_INDEX_MACHINE"
+TIMEOUT = "VARIANT_INDEX_DETECTION_TIMEOUT"
+ON_FAILURE = "VARIANT_INDEX_ON_DETECTION_FAILURE"
+
+_LONGEST = 3600.0
+
+
+@dataclass(frozen=True)
+class DetectionSettings:
+    """How to learn what the machine can run.
+
+    Attributes:
+        machine: a machine profile's file, or a name such as `cpu` or `cuda12.8-sm90`; None is this machine.
+        timeout: seconds that this machine's drivers have to answer.
+        on_failure: what to do when they do not, see `detect_machine`.
+    """
+
+    machine: str | None = None
+    timeout: float = 20.0
+    on_failure: Literal["error", "cpu"] | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> DetectionSettings:
+        """Read VARIANT_INDEX_MACHINE, _DETECTION_TIMEOUT and _ON_DETECTION_FAILURE; empty is unset.
+
+        Raises:
+            InputError: a value breaks its rule, or the machine is neither a name nor an existing file.
+        """
+        environ = os.environ if environ is None else environ
+        machine, timeout, on_failure = (
+            environ.get(name, "").strip() for name in (MACHINE, TIMEOUT, ON_FAILURE)
+        )
+        settings = cls(machine or None, _seconds(timeout), _on_failure(on_failure))
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise InputError for a machine that is neither a name nor an existing file; reads nothing."""
+        if self.machine is None or Path(self.machine).is_file():
+            return
+        from variant_index.detection.named import forced_by_name, is_name
+
+        if is_name(self.machine):
+            forced_by_name(self.machine)
+        elif Path(self.machine).exists():
+            raise InputError(f"{printable(self.machine)}: not a file")
+        else:
+            raise InputError(
+                f"{printable(self.machine)}: no such file, and no machine's name such as cpu, cuda12.8-sm90 "
+                "or rocm6.4-gfx942"
+            )
+
+    def profile(self, warn: Callable[[str], None] | None = None) -> MachineProfile:
+        """Return the machine's profile. A file goes before a name that is spelled alike.
+
+        Args:
+            warn: takes each warning, one line; None writes them to standard error.
+
+        Raises:
+            InputError: the machine is neither a file that holds a profile nor a name.
+            DetectionError: this machine could not be examined.
+        """
+        if self.machine is None:
+            from variant_index.detection.this_machine import detect_machine
+
+            return detect_machine(self.timeout, warn, self.on_failure)
+        self.check()
+        if not Path(self.machine).is_file():
+            from variant_index.detection.named import named_machine
+
+            return named_machine(self.machine)
+        from variant_index.model.machine import parse_profile
+
+        try:
+            data = Path(self.machine).read_bytes()
+        except OSError as error:
+            raise InputError(f"{printable(self.machine)}: {error.strerror}") from None
+        return parse_profile(data, self.machine)
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return DetectionSettings.timeout
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= _LONGEST:
+        raise InputError(f"{TIMEOUT}: {printable(text, 60)!r} is not a number of seconds from 0.1 to 3600")
+    return seconds
+
+
+def _on_failure(text: str) -> Literal["error", "cpu"] | None:
+    if text not in ("", "error", "cpu"):
+        raise InputError(f"{ON_FAILURE}: {printable(text, 60)!r} is neither 'error' nor 'cpu'")
+    return "cpu" if text == "cpu" else "error" if text else None

@@ -1,0 +1,85 @@
+"""This machine, a file, or a name; options and environment variables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from variant_index.detection.named import named_machine
+from variant_index.detection.settings import MACHINE, ON_FAILURE, TIMEOUT, DetectionSettings
+from variant_index.errors import InputError
+
+
+def test_nothing_set() -> None:
+    assert DetectionSettings.from_environment({}) == DetectionSettings(None, 20.0, None)
+    assert (
+        DetectionSettings.from_environment({MACHINE: " ", TIMEOUT: "", ON_FAILURE: ""}) == DetectionSettings()
+    )
+
+
+def test_everything_set() -> None:
+    environ = {MACHINE: "cpu", TIMEOUT: "60", ON_FAILURE: "cpu"}
+    assert DetectionSettings.from_environment(environ) == DetectionSettings("cpu", 60.0, "cpu")
+    assert DetectionSettings.from_environment({ON_FAILURE: "error"}).on_failure == "error"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        (TIMEOUT, "soon"),
+        (TIMEOUT, "0"),
+        (TIMEOUT, "nan"),
+        (TIMEOUT, "1e9"),
+        (ON_FAILURE, "gpu"),
+        (ON_FAILURE, "CPU\x1b"),
+    ],
+)
+def test_a_bad_value_is_named(variable: str, text: str) -> None:
+    with pytest.raises(InputError, match=f"^{variable}: ") as caught:
+        DetectionSettings.from_environment({variable: text})
+    assert str(caught.value).isprintable()
+
+
+def test_a_machine_that_is_nothing_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file, and no machine's name such as cpu"):
+        DetectionSettings.from_environment({MACHINE: str(tmp_path / "none.json")})
+    with pytest.raises(InputError, match="not a file"):
+        DetectionSettings.from_environment({MACHINE: str(tmp_path)})
+    with pytest.raises(InputError, match="says it twice"):
+        DetectionSettings.from_environment({MACHINE: "cuda12.8-cuda12.9"})
+
+
+def test_a_name() -> None:
+    assert DetectionSettings("cuda12.8-sm90").profile() == named_machine("cuda12.8-sm90")
+
+
+def test_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "box.json"
+    file.write_text(named_machine("rocm6.4-gfx942").model_dump_json())
+    assert DetectionSettings(str(file)).profile() == named_machine("rocm6.4-gfx942")
+
+
+def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cpu").write_text(named_machine("cuda12.8").model_dump_json())
+    assert list(DetectionSettings("cpu").profile().properties) == ["nvidia"]
+
+
+def test_a_file_that_is_no_profile(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(InputError, match="not a machine profile"):
+        DetectionSettings(str(tmp_path / "x.json")).profile()
+
+
+def test_settings_are_read_without_models() -> None:
+    """variant-pip reads them in every run; a machine is only looked at where a release has variants."""
+    code = (
+        "import sys\nfrom variant_index.detection.settings import DetectionSettings\n"
+        f"DetectionSettings.from_environment({{{MACHINE!r}: 'cuda12.8-sm90'}})\n"
+        "print([name for name in ('pydantic', 'click', 'archspec', 'subprocess') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
