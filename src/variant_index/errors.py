@@ -27,9 +27,14 @@ class NoAnswerError(VariantIndexError):
 
 
 class InputError(VariantIndexError):
-    """The input breaks a rule: a bad wheel, document, option or settings file."""
+    """The input breaks a rule: a bad wheel, document, option or settings file.
+
+    Attributes:
+        rule: the rule's code in `variant_index.model.rules`; None for options and settings.
+    """
 
     exit_code = 2
+    rule: str | None = None
 
 
 class UpstreamError(VariantIndexError):

@@ -41,11 +41,13 @@ class RefusalReport(_Strict):
         name: the project's normal name, null when the file's name does not say.
         version: the normalised version; the whole release is refused.
         reason: the file, the rule it breaks and what to do, one line.
+        rule: the rule's code (`variant-index check --list-rules`), null when an option is the cause.
     """
 
     name: str | None
     version: str | None
     reason: str
+    rule: str | None
 
 
 class BuildReport(_Strict):

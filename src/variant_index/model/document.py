@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from variant_index.errors import InputError, printable
 from variant_index.model.properties import NULL_LABEL
@@ -54,14 +55,23 @@ _Features = Annotated[dict[_Name, _Values], Field(min_length=1)]
 class DocumentError(InputError):
     """A variants document breaks a rule."""
 
+    def __init__(self, message: str, rule: str = "VAR004") -> None:
+        super().__init__(message)
+        self.rule = rule
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
+def _broken(rule: str, message: str) -> PydanticCustomError:
+    """Return the error of a validator, with the rule's code as its type."""
+    return PydanticCustomError(rule, message)
+
+
 def _require_unique(items: Sequence[str], what: str) -> None:
     if len(set(items)) != len(items):
-        raise ValueError(f"{what} are listed twice")
+        raise _broken("VAR009", f"{what} are listed twice")
 
 
 class Provider(_Strict):
@@ -163,25 +173,27 @@ class VariantsDocument(_Strict):
     def _consistent(self) -> VariantsDocument:
         version = _SCHEMA_VERSION.search(self.schema_url)
         if version and int(version[1]) > 0:
-            raise ValueError(f"$schema: major version {version[1]} is not known (0 is)")
+            raise _broken("VAR010", f"$schema: major version {version[1]} is not known (0 is)")
         known = set(self.default_priorities.namespace)
         if self.providers is not None and set(self.providers) != known:
-            raise ValueError(
-                "providers must name the namespaces of default-priorities.namespace, no more, no less"
+            raise _broken(
+                "VAR008",
+                "providers must name the namespaces of default-priorities.namespace, no more, no less",
             )
         for label, properties in self.variants.items():
             if not properties.keys() <= known:
                 missing = min(properties.keys() - known)
-                raise ValueError(
-                    f"variants.{label}: namespace {missing} is not in default-priorities.namespace"
+                raise _broken(
+                    "VAR008", f"variants.{label}: namespace {missing} is not in default-priorities.namespace"
                 )
             for namespace, features in properties.items():
                 for feature, values in features.items():
                     # Spelled out: with ten thousand variants a call for each feature would show.
                     if len(values) > 1 and len(set(values)) != len(values):
-                        raise ValueError(f"variants.{label}.{namespace}.{feature}: values are listed twice")
+                        place = f"variants.{label}.{namespace}.{feature}"
+                        raise _broken("VAR009", f"{place}: values are listed twice")
         if self.variants.get(NULL_LABEL):
-            raise ValueError("variants.null: the null variant has no properties")
+            raise _broken("VAR006", "variants.null: the null variant has no properties")
         return self
 
 
@@ -192,8 +204,7 @@ def parse_document(data: bytes, source: str, *, strict: bool = False) -> Variant
         data: the JSON text.
         source: the file or URL, named in errors.
         strict: refuse what uv or variantlib would not read as we do, as publishers must: duplicate
-            keys, nulls, an empty variant with another label than `null`, a `$schema` that promises
-            providers without them.
+            keys, nulls, a `$schema` that promises providers without them.
 
     Raises:
         DocumentError: one line that names `source` and the first rule broken.
@@ -201,9 +212,10 @@ def parse_document(data: bytes, source: str, *, strict: bool = False) -> Variant
     try:
         document = VariantsDocument.model_validate_json(data)
     except ValidationError as error:
-        raise DocumentError(f"{printable(source)}: {first_rule(error)}") from None
-    if strict and (rule := _disputed(document, data)):
-        raise DocumentError(f"{printable(source)}: {printable(rule, 300)}")
+        raise DocumentError(f"{printable(source)}: {first_rule(error)}", _rule(error)) from None
+    if strict and (disputed := _disputed(document, data)):
+        problem, rule = disputed
+        raise DocumentError(f"{printable(source)}: {printable(problem, 300)}", rule)
     return document
 
 
@@ -229,22 +241,24 @@ def write_document(document: VariantsDocument) -> bytes:
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def _disputed(document: VariantsDocument, data: bytes) -> str | None:
-    """Return what readers of the document would disagree on, None when there is nothing."""
-    for label, properties in document.variants.items():
-        if not properties and label != NULL_LABEL:
-            return f"variants.{label}: the variant without properties is labelled {NULL_LABEL}"
+def _rule(error: ValidationError) -> str:
+    kind = error.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
+    return {"json_invalid": "VAR003"}.get(kind, kind if kind.startswith("VAR") else "VAR004")
+
+
+def _disputed(document: VariantsDocument, data: bytes) -> tuple[str, str] | None:
+    """Return what readers of the document would disagree on and the rule's code, None without any."""
     if document.providers is None and document.schema_url.endswith(_SCHEMA_WITH_PROVIDERS):
-        return "$schema is the one with providers, but there are no providers"
-    problems: list[str] = []
+        return "$schema is the one with providers, but there are no providers", "VAR008"
+    problems: list[tuple[str, str]] = []
 
     def note(pairs: list[tuple[str, Any]]) -> bool:
         seen: set[str] = set()
         for key, value in pairs:
             if key in seen:
-                problems.append(f"key '{printable(key)}' appears twice in one object")
+                problems.append((f"key '{printable(key)}' appears twice in one object", "VAR009"))
             elif value is None:
-                problems.append(f"key '{printable(key)}' is null; leave it out")
+                problems.append((f"key '{printable(key)}' is null; leave it out", "VAR004"))
             seen.add(key)
         return True
 

@@ -38,6 +38,8 @@ _SEPARATORS = re.compile(r"[-_.]+")
 class FilenameError(InputError):
     """A file name breaks the wheel file name rules."""
 
+    rule = "WHL002"
+
 
 def is_label(text: str) -> bool:
     """Tell whether `text` is a variant label: one or more of `0-9 a-z _ .` (PEP 825)."""

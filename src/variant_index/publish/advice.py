@@ -1,4 +1,4 @@
-"""Warnings about a release that is valid but will not do what its publisher expects.
+"""What of a release is valid but will not do what its publisher expects, as findings (pure).
 
 What uv accepts was measured with uv 0.13.8: it has its own providers for some namespaces and uses
 one only when the document's `providers` entry matches it exactly.
@@ -6,13 +6,18 @@ one only when the document's `providers` entry matches it exactly.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from variant_index.errors import printable
+from variant_index.model.document import SCHEMA_URL
 from variant_index.model.filename import canonical_name
 from variant_index.model.properties import each_property
+from variant_index.model.rules import Finding
+from variant_index.publish.combine import PLAIN_SCHEMA_URL
 from variant_index.publish.default_wheel import uncovered
 from variant_index.publish.release import Release
 
@@ -50,35 +55,64 @@ _KNOWN_PROVIDERS = frozenset(
 )
 
 
-def advise(release: Release) -> tuple[str, ...]:
-    """Return the warnings about one release, one printable line each, in a fixed order."""
-    warnings = [f"{wheel.name}: {notice}" for wheel in release.wheels for notice in wheel.notices]
-    if release.document is not None:
-        warnings += _default_wheel(release)
-        warnings += _providers(release.document)
-        warnings += _twins(release.document)
-    return tuple(f"{release.title}: {printable(warning, 400)}" for warning in warnings)
+_FEATURES: dict[str, tuple[str, ...]] = {
+    "nvidia": ("cuda_version_lower_bound", "cuda_version_upper_bound", "sm_arch"),
+    "amd": ("rocm_version", "gfx_arch"),
+    "intel": (),
+    "x86_64": ("level",),
+    "aarch64": ("version",),
+    "tpu": ("present",),
+}
+"""Namespaces of hardware that providers are published for, with features they are known to report."""
+
+_SCHEMAS = (
+    PLAIN_SCHEMA_URL,
+    SCHEMA_URL,
+    "https://variants-schema.wheelnext.dev/v0.2.0.json",  # what variantlib 0.2.2 writes
+)
+
+_Broken = tuple[str, str]  # a rule's code and what breaks it
 
 
-def _default_wheel(release: Release) -> list[str]:
+def advise(release: Release) -> tuple[Finding, ...]:
+    """Return what is odd about one release, in a fixed order; its wheels have findings of their own."""
+    if release.document is None:
+        return ()
+    found = [
+        *_default_wheel(release),
+        *_providers(release.document),
+        *_spelling(release.document),
+        *_twins(release.document),
+        *_schemas(release),
+    ]
+    return tuple(Finding(code, f"{release.title}: {printable(problem, 400)}") for code, problem in found)
+
+
+def _default_wheel(release: Release) -> list[_Broken]:
     missing = uncovered(release)
     if not missing:
         return []
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     return [
-        f"no plain wheel for {shown}: installers without variant support find nothing there, or an "
-        "older release; add plain wheels or make them with --default-from LABEL"
+        (
+            "REL101",
+            f"no plain wheel for {shown}: installers without variant support find nothing there, or an "
+            "older release; add plain wheels or make them with --default-from LABEL",
+        )
     ]
 
 
-def _providers(document: VariantsDocument) -> list[str]:
+def _providers(document: VariantsDocument) -> list[_Broken]:
     used = {item.namespace for properties in document.variants.values() for item in each_property(properties)}
     if document.providers is None:
         if not used:
             return []
         return [
-            "the wheels name no providers, so installers can choose only variants without properties; "
-            "label them with variant-index label, which adds the providers"
+            (
+                "REL102",
+                "the wheels name no providers, so installers can choose only variants without properties; "
+                "label them with variant-index label, which adds the providers",
+            )
         ]
     warnings = []
     for namespace in document.default_priorities.namespace:
@@ -87,25 +121,39 @@ def _providers(document: VariantsDocument) -> list[str]:
     return warnings
 
 
-def _provider(namespace: str, provider: Provider) -> list[str]:
+def _provider(namespace: str, provider: Provider) -> list[_Broken]:
     if provider.optional:
-        return [f"the provider of {namespace} is optional, so installers do not ask it by default"]
+        return [
+            ("REL105", f"the provider of {namespace} is optional, so installers do not ask it by default")
+        ]
     if provider.shape == "builtin":
-        return [f"no known installer has a builtin provider for {namespace}; its variants are never chosen"]
+        problem = f"no known installer has a builtin provider for {namespace}; its variants are never chosen"
+        return [("REL106", problem)]
     if provider.requires is None:
-        return []
+        if namespace not in _FEATURES:
+            return []
+        problem = (
+            f"{namespace} is declared static, so its variants are installed without the hardware as well"
+        )
+        return [("REL109", problem)]
     if (vendored := _VENDORED.get(namespace)) is not None:
-        if (problem := _not_vendored(provider, vendored)) is not None:
+        if (missed := _not_vendored(provider, vendored)) is not None:
             return [
-                f"uv will not use its own {namespace} provider ({problem}) and so installs no {namespace} "
-                f"variant; {_remedy(vendored)}"
+                (
+                    "REL103",
+                    f"uv will not use its own {namespace} provider ({missed}) and so installs no {namespace} "
+                    f"variant; {_remedy(vendored)}",
+                )
             ]
         return []
     names = [_requirement_name(requirement) for requirement in provider.requires]
     if not _KNOWN_PROVIDERS.intersection(names):
         return [
-            f"the provider of {namespace} is {', '.join(provider.requires)}, which is no published provider "
-            "we know; its variants are chosen only where one is installed by hand"
+            (
+                "REL104",
+                f"the provider of {namespace} is {', '.join(provider.requires)}, which is no published "
+                "provider we know; its variants are chosen only where one is installed by hand",
+            )
         ]
     return []
 
@@ -142,12 +190,50 @@ def _requirement_name(requirement: str) -> str:
         return ""
 
 
-def _twins(document: VariantsDocument) -> list[str]:
+def _twins(document: VariantsDocument) -> list[_Broken]:
     by_properties: dict[frozenset[tuple[str, str, str]], list[str]] = {}
     for label, properties in sorted(document.variants.items()):
         by_properties.setdefault(frozenset(each_property(properties)), []).append(label)
     return [
-        f"labels {', '.join(labels)} have the same properties, so the first is chosen wherever it has a wheel"
+        (
+            "REL107",
+            f"labels {', '.join(labels)} have the same properties; the first is chosen where it has a wheel",
+        )
         for labels in by_properties.values()
         if len(labels) > 1
     ]
+
+
+def _spelling(document: VariantsDocument) -> list[_Broken]:
+    """Look for names that are nearly ones we know: nobody ever reports those, and nobody complains."""
+    found = []
+    for namespace in document.default_priorities.namespace:
+        if (meant := _meant(namespace, _FEATURES)) is not None:
+            problem = f"namespace {namespace} looks like {meant}; no machine has properties of {namespace}"
+            found.append(("REL108", problem))
+    used = {
+        (one.namespace, one.feature) for label in document.variants.values() for one in each_property(label)
+    }
+    for namespace, feature in sorted(used):
+        if (meant := _meant(feature, _FEATURES.get(namespace, ()))) is not None:
+            found.append(
+                ("REL110", f"feature {namespace} :: {feature} looks like {meant}, which machines report")
+            )
+    return found
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    if name in known:
+        return None
+    return next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None)
+
+
+def _schemas(release: Release) -> list[_Broken]:
+    schemas = sorted({wheel.document.schema_url for wheel in release.wheels if wheel.document is not None})
+    unknown = [schema for schema in schemas if schema not in _SCHEMAS]
+    found = [
+        ("REL111", f"the variants schema {schema} is not one that installers know") for schema in unknown
+    ]
+    if schemas:
+        found.append(("REL112", "the format of its variants is a draft (PEP 825), which may still change"))
+    return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from variant_index.errors import InputError, VariantIndexError
+from variant_index.errors import InputError
 from variant_index.model.build_report import BuildReport, RefusalReport, ReleaseReport
 from variant_index.model.filename import is_label, sidecar_filename
 from variant_index.publish.advice import advise
@@ -112,8 +112,8 @@ def _with_defaults(
     for release in releases:
         try:
             made = [unlabel_wheel(wheel.path, scratch) for wheel in sources_for_default(release, label)]
-        except VariantIndexError as error:
-            refusals.append(Refusal(release.key, str(error)))
+        except InputError as error:
+            refusals.append(Refusal(release.key, str(error), error.rule))
             continue
         found = scan(made)
         if found.refusals:
@@ -126,7 +126,8 @@ def _with_defaults(
 
 def _report(release: Release, changed: frozenset[str], default_from: str | None) -> ReleaseReport:
     files = release_files(release)
-    warnings = list(advise(release))
+    findings = [*(finding for wheel in release.wheels for finding in wheel.findings), *advise(release)]
+    warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
     if default_from is not None and release.variants and uncovered(release):
         warnings.append(f"{release.title}: no variant {default_from!r} to make its plain wheel from")
     return ReleaseReport(
@@ -142,4 +143,4 @@ def _report(release: Release, changed: frozenset[str], default_from: str | None)
 
 def _refusal(refusal: Refusal) -> RefusalReport:
     name, version = refusal.release if refusal.release is not None else (None, None)
-    return RefusalReport(name=name, version=version, reason=refusal.reason)
+    return RefusalReport(name=name, version=version, reason=refusal.reason, rule=refusal.rule)

@@ -24,6 +24,10 @@ PLAIN_SCHEMA_URL = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
 class CombineError(InputError):
     """Two wheels of one release disagree about its variants."""
 
+    def __init__(self, message: str, rule: str = "REL001") -> None:
+        super().__init__(message)
+        self.rule = rule
+
 
 def combine(documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocument:
     """Return the document of the whole release.
@@ -50,17 +54,20 @@ def combine(documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocume
                 longest_from,
                 wheel,
                 f"namespace order [{', '.join(namespaces)}] does not begin with [{', '.join(own)}]",
+                "REL002",
             )
         if (document.providers is None) != (longest.providers is None):
-            raise _disagree(longest_from, wheel, "only one of them has a providers table")
+            raise _disagree(longest_from, wheel, "only one of them has a providers table", "REL003")
         for label, properties in document.variants.items():
             first, known = labels.setdefault(label, (wheel, properties))
             if known is not properties and _as_set(known) != _as_set(properties):
-                raise _disagree(first, wheel, f"label {label!r} has other properties in each")
+                raise _disagree(first, wheel, f"label {label!r} has other properties in each", "REL001")
         for namespace, provider in (document.providers or {}).items():
             first, known_provider = providers.setdefault(namespace, (wheel, provider))
             if known_provider != provider:
-                raise _disagree(first, wheel, f"namespace {namespace!r} has another provider in each")
+                raise _disagree(
+                    first, wheel, f"namespace {namespace!r} has another provider in each", "REL003"
+                )
     return VariantsDocument(
         schema_url=PLAIN_SCHEMA_URL if longest.providers is None else SCHEMA_URL,
         default_priorities=DefaultPriorities(namespace=namespaces),
@@ -75,10 +82,10 @@ def combine(documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocume
     )
 
 
-def _disagree(first: str, second: str, what: str) -> CombineError:
+def _disagree(first: str, second: str, what: str, rule: str) -> CombineError:
     names = " and ".join(printable(name) for name in sorted((first, second)))
     return CombineError(
-        f"{names} disagree: {printable(what)}; label the wheels of a release with the same settings"
+        f"{names} disagree: {printable(what)}; label the wheels of a release with the same settings", rule
     )
 
 

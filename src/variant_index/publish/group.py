@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from variant_index.errors import VariantIndexError, printable
+from variant_index.errors import InputError, printable
 from variant_index.model.document import (
     MAX_DOCUMENT_BYTES,
     DocumentError,
@@ -26,7 +26,14 @@ from variant_index.publish.release import (
     release_of,
 )
 
-__all__ = ["group_releases"]
+__all__ = ["SpellingError", "group_releases"]
+
+
+class SpellingError(FilenameError):
+    """Two files' names are two spellings of one."""
+
+    rule = "REL004"
+
 
 _File = TypeVar("_File", FoundWheel, FoundSource, FoundSidecar)
 
@@ -48,8 +55,8 @@ def group_releases(found: Scan) -> tuple[list[Release], list[Refusal]]:
             release = _release(key, wheels.get(key, []), sources.get(key, []))
             for sidecar in sidecars.get(key, []):
                 _check_sidecar(release, sidecar)
-        except VariantIndexError as error:
-            refusals.append(Refusal(key, str(error)))
+        except InputError as error:
+            refusals.append(Refusal(key, str(error), error.rule))
             continue
         if key not in bad:
             releases.append(release)
@@ -72,7 +79,8 @@ def _release(key: ReleaseKey, wheels: list[FoundWheel], sources: list[FoundSourc
     if document is not None and len(write_document(document)) > MAX_DOCUMENT_BYTES:
         raise CombineError(
             f"{' '.join(key)}: its variants document is larger than {MAX_DOCUMENT_BYTES >> 20} MB, which "
-            "installers refuse; give it fewer labels"
+            "installers refuse; give it fewer labels",
+            "REL005",
         )
     return Release(key, tuple(wheels), tuple(sources), document)
 
@@ -84,7 +92,7 @@ def _require_one_spelling(wheels: Iterable[FoundWheel]) -> None:
         filename = wheel.filename
         other = seen.setdefault((filename.build_key, filename.tag_set.lower(), filename.label), wheel.name)
         if other != wheel.name:
-            raise FilenameError(
+            raise SpellingError(
                 f"{printable(other)} and {printable(wheel.name)} are two spellings of one name; keep one"
             )
 
@@ -94,5 +102,6 @@ def _check_sidecar(release: Release, sidecar: FoundSidecar) -> None:
     if (what := difference(release.document, document)) is not None:
         raise DocumentError(
             f"{printable(str(sidecar.path))}: {what}; remove the file, the index makes "
-            "its own from the wheels"
+            "its own from the wheels",
+            "REL006",
         )

@@ -17,6 +17,7 @@ from variant_index.model.filename import (
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
+    from variant_index.model.rules import Finding
 
 __all__ = [
     "FILE_SUFFIXES",
@@ -52,7 +53,7 @@ class FoundWheel:
         metadata: the exact bytes of its METADATA.
         requires_python: METADATA's `Requires-Python`, None when not given.
         document: its `variant.json`; None exactly when the name has no label.
-        notices: what is legal but worth a warning, one line each, without the file's name.
+        findings: the rules it breaks that are no reason to refuse it.
     """
 
     path: Path
@@ -62,7 +63,7 @@ class FoundWheel:
     metadata: bytes
     requires_python: str | None
     document: VariantsDocument | None
-    notices: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def name(self) -> str:
@@ -106,11 +107,15 @@ class Refusal:
 
     Attributes:
         release: the whole release is refused; None when the file's name does not say which it is of.
-        reason: one printable line that names the file and the rule.
+        reason: one printable line that names the file and what is wrong.
+        rule: the code of the rule that is broken; None where the cause is an option.
+        path: the file; empty when it is no single one.
     """
 
     release: ReleaseKey | None
     reason: str
+    rule: str | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

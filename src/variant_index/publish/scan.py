@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from variant_index.errors import InputError, VariantIndexError, printable
-from variant_index.model.document import MAX_DOCUMENT_BYTES
+from variant_index.errors import InputError, printable
+from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
 from variant_index.model.filename import (
     SIDECAR_SUFFIX,
     FilenameError,
@@ -28,7 +28,7 @@ from variant_index.publish.release import (
 )
 from variant_index.wheel.read import read_wheel
 
-__all__ = ["InputPathError", "file_sha256", "find_files", "scan"]
+__all__ = ["InputPathError", "ReleaseNameError", "SameNameError", "file_sha256", "find_files", "scan"]
 
 # Hashing releases the interpreter's lock, which pays for big files; small ones are faster in turn.
 _BIG = 16 << 20
@@ -36,6 +36,18 @@ _BIG = 16 << 20
 
 class InputPathError(InputError):
     """A path given by the user cannot be scanned."""
+
+
+class SameNameError(InputError):
+    """Two files of one name have different bytes."""
+
+    rule = "REL004"
+
+
+class ReleaseNameError(FilenameError):
+    """A file's name does not say which release it belongs to."""
+
+    rule = "REL007"
 
 
 def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Path]:
@@ -79,7 +91,12 @@ def _walk(folder: Path, excluded: Path | None) -> Iterator[Path]:
         )
 
 
-def scan(paths: Iterable[Path], *, on_file: Callable[[Path], None] | None = None) -> Scan:
+def scan(
+    paths: Iterable[Path],
+    *,
+    on_file: Callable[[Path], None] | None = None,
+    on_bytes: Callable[[int], object] | None = None,
+) -> Scan:
     """Read the files that `find_files` returned.
 
     A name that occurs twice counts once when the bytes are the same and is refused otherwise.
@@ -87,6 +104,7 @@ def scan(paths: Iterable[Path], *, on_file: Callable[[Path], None] | None = None
     Args:
         paths: wheels, source distributions and sidecars.
         on_file: called as each file is done, from this thread.
+        on_bytes: called with the number of bytes of wheels verified since the last call.
     """
     result = Scan()
     seen: dict[str, tuple[Path, str]] = {}
@@ -101,21 +119,24 @@ def scan(paths: Iterable[Path], *, on_file: Callable[[Path], None] | None = None
                 sha256 = big[path].result() if path in big else file_sha256(path)
                 other, known = seen.setdefault(path.name, (path, sha256))
                 if known != sha256:
-                    raise InputError(
+                    raise SameNameError(
                         f"{printable(str(path))}: {printable(str(other))} has the same name and other "
                         "bytes; keep one, or give them different labels or build numbers"
                     )
                 if other is not path:
                     continue
                 if path.name.endswith(".whl"):
-                    result.wheels.append(_read_wheel(path, sha256))
+                    wheel, errors = _read_wheel(path, sha256, on_bytes)
+                    result.refusals += errors
+                    if not errors:
+                        result.wheels.append(wheel)
                 else:
                     result.sources.append(_read_source(path, sha256))
-            except VariantIndexError as error:
-                result.refusals.append(Refusal(release_of(path.name), str(error)))
+            except InputError as error:
+                result.refusals.append(Refusal(release_of(path.name), str(error), error.rule, str(path)))
             except OSError as error:
                 reason = f"{printable(str(path))}: {error.strerror or error}"
-                result.refusals.append(Refusal(release_of(path.name), reason))
+                result.refusals.append(Refusal(release_of(path.name), reason, "WHL001", str(path)))
             finally:
                 if on_file is not None:
                     on_file(path)
@@ -143,13 +164,17 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_wheel(path: Path, sha256: str) -> FoundWheel:
-    contents = read_wheel(path)
-    if release_of(path.name) is None:
-        raise FilenameError(
+def _read_wheel(
+    path: Path, sha256: str, on_bytes: Callable[[int], object] | None
+) -> tuple[FoundWheel, list[Refusal]]:
+    """Return the wheel and why it is refused although it can be read."""
+    contents = read_wheel(path, verify=True, progress=on_bytes)
+    release = release_of(path.name)
+    if release is None:
+        raise ReleaseNameError(
             f"{printable(path.name)}: {printable(contents.filename.version)!r} is not a version (PEP 440)"
         )
-    return FoundWheel(
+    wheel = FoundWheel(
         path=path,
         filename=contents.filename,
         size=contents.size,
@@ -157,21 +182,23 @@ def _read_wheel(path: Path, sha256: str) -> FoundWheel:
         metadata=contents.metadata,
         requires_python=contents.requires_python,
         document=contents.document,
-        notices=contents.notices,
+        findings=contents.findings,
     )
+    errors = [finding for finding in contents.findings if finding.rule.severity == "error"]
+    return wheel, [Refusal(release, str(error), error.code, error.path) for error in errors]
 
 
 def _read_source(path: Path, sha256: str) -> FoundSource:
     if release_of(path.name) is None:
-        raise FilenameError(f"{printable(path.name)}: a source distribution's name is NAME-VERSION.tar.gz")
+        raise ReleaseNameError(f"{printable(path.name)}: a source distribution's name is NAME-VERSION.tar.gz")
     return FoundSource(path, path.name, path.stat().st_size, sha256)
 
 
 def _read_document(path: Path) -> bytes:
     if release_of(path.name) is None:
-        raise FilenameError(f"{printable(path.name)}: a sidecar's name is NAME-VERSION{SIDECAR_SUFFIX}")
+        raise ReleaseNameError(f"{printable(path.name)}: a sidecar's name is NAME-VERSION{SIDECAR_SUFFIX}")
     with path.open("rb") as file:
         data = file.read(MAX_DOCUMENT_BYTES + 1)
     if len(data) > MAX_DOCUMENT_BYTES:
-        raise InputError(f"{printable(str(path))}: larger than {MAX_DOCUMENT_BYTES >> 20} MB")
+        raise DocumentError(f"{printable(str(path))}: larger than {MAX_DOCUMENT_BYTES >> 20} MB", "VAR012")
     return data

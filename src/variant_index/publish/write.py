@@ -72,7 +72,7 @@ def find_conflicts(out: Path, releases: list[Release]) -> Iterator[tuple[Release
                     f"{printable(str(file.path))}: {printable(str(place))} is published with other bytes, "
                     "and a published file never changes; give the new one another version or build number"
                 )
-                yield release, Refusal(release.key, reason)
+                yield release, Refusal(release.key, reason, "REL008", str(file.path))
                 break
 
 

@@ -10,6 +10,7 @@ import os
 import stat
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -43,11 +44,16 @@ MAX_ARCHIVE_BYTES = (1 << 32) - 2
 
 _HAS_PREAD = hasattr(os, "pread")
 _TAIL = 1 << 16
+_PIECE = 1 << 20
 _MAX_DIRECTORY_BYTES = 1 << 25
 
 
 class WheelError(InputError):
-    """A wheel breaks a rule; the message is `FILE: rule`."""
+    """A wheel breaks a rule; the message is `FILE: what is wrong`."""
+
+    def __init__(self, message: str, rule: str | None = None) -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class Archive:
@@ -68,15 +74,15 @@ class Archive:
         self.path = path
         try:
             if not stat.S_ISREG(path.stat().st_mode):
-                self.refuse("not a file")
+                self.refuse("not a file", "WHL001")
             self._file = path.open("rb", buffering=0)
         except OSError as error:
-            self.refuse(error.strerror or "cannot be read")
+            self.refuse(error.strerror or "cannot be read", "WHL001")
         try:
             self._descriptor = self._file.fileno()
             self.size = os.fstat(self._descriptor).st_size
             if self.size > MAX_ARCHIVE_BYTES:
-                self.refuse("larger than 4 GiB, which is not supported")
+                self.refuse("larger than 4 GiB, which is not supported", "WHL004")
             self._tail_start = max(0, self.size - _TAIL)
             self._tail = b""
             self._tail = self.read_at(self._tail_start, self.size - self._tail_start)
@@ -85,7 +91,7 @@ class Archive:
             try:
                 self.entries = parse_directory(self.directory, count, self.directory_offset)
             except DirectoryError as error:
-                self.refuse(str(error))
+                self.refuse(str(error), error.rule)
         except BaseException:
             self._file.close()
             raise
@@ -102,9 +108,9 @@ class Archive:
         """Return the open file's descriptor."""
         return self._descriptor
 
-    def refuse(self, rule: str) -> NoReturn:
-        """Raise the WheelError for this file."""
-        raise WheelError(f"{printable(self.path.name)}: {rule}") from None
+    def refuse(self, problem: str, rule: str | None = None) -> NoReturn:
+        """Raise the WheelError for this file; `rule` is the code of the rule that it breaks."""
+        raise WheelError(f"{printable(self.path.name)}: {problem}", rule) from None
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes of the file, starting at `offset`."""
@@ -115,9 +121,9 @@ class Archive:
             try:
                 data = self._read(offset, length)
             except OSError as error:
-                self.refuse(error.strerror or "cannot be read")
+                self.refuse(error.strerror or "cannot be read", "WHL001")
         if len(data) != length:
-            self.refuse("truncated: a header points behind the end of the file")
+            self.refuse("truncated: a header points behind the end of the file", "WHL101")
         return data
 
     def _read(self, offset: int, length: int) -> bytes:
@@ -135,27 +141,60 @@ class Archive:
 
     def read(self, entry: Entry, limit: int) -> bytes:
         """Return the content of an entry of at most `limit` bytes, its checksum checked."""
-        shown = printable(entry.name)
         if max(entry.size, entry.compressed_size) > limit:
-            self.refuse(f"{shown} is larger than {limit} bytes")
-        raw = self.read_at(self._data_offset(entry), entry.compressed_size)
-        content = raw
-        if entry.method:
-            inflater = zlib.decompressobj(-15)
-            try:
-                content = inflater.decompress(raw, entry.size + 1)
-            except zlib.error:
-                self.refuse(f"{shown} is damaged: its compressed data does not inflate")
-            if not inflater.eof and len(content) == entry.size:
+            self.refuse(f"{printable(entry.name)} is larger than {limit} bytes", "WHL117")
+        return b"".join(self.stream(entry))
+
+    def stream(self, entry: Entry) -> Iterator[bytes]:
+        """Yield the content of an entry in pieces; the end is reached only if size and checksum are right.
+
+        Nothing of it may be trusted before. Safe to call from several threads at once, where the system
+        has pread.
+        """
+        crc = size = 0
+        for piece in self._inflated(entry) if entry.method else self._raw(entry):
+            size += len(piece)
+            crc = zlib.crc32(piece, crc)
+            yield piece
+        if size != entry.size:
+            self._refuse_size(entry)
+        if crc != entry.crc:
+            self.refuse(f"{printable(entry.name)} is damaged: its CRC differs", "WHL119")
+
+    def _raw(self, entry: Entry) -> Iterator[bytes]:
+        start = self._data_offset(entry)
+        end = start + entry.compressed_size
+        for offset in range(start, end, _PIECE):
+            yield self.read_at(offset, min(_PIECE, end - offset))
+
+    def _inflated(self, entry: Entry) -> Iterator[bytes]:
+        inflater = zlib.decompressobj(-15)
+        left = entry.size
+        for raw in self._raw(entry):
+            data = raw
+            while not inflater.eof:
                 # With all content out, the end mark may still wait to be read.
-                content += inflater.decompress(inflater.unconsumed_tail, 1)
-            if not inflater.eof or inflater.unused_data:
-                self.refuse(f"{shown} does not have the size that the archive states")
-        if len(content) != entry.size:
-            self.refuse(f"{shown} does not have the size that the archive states")
-        if zlib.crc32(content) != entry.crc:
-            self.refuse(f"{shown} is damaged: its CRC differs")
-        return content
+                limit = min(left, _PIECE) or 1
+                try:
+                    piece = inflater.decompress(data, limit)
+                except zlib.error:
+                    self.refuse(
+                        f"{printable(entry.name)} is damaged: its compressed data does not inflate", "WHL119"
+                    )
+                left -= len(piece)
+                if left < 0:
+                    self._refuse_size(entry)
+                yield piece
+                data = inflater.unconsumed_tail
+                if not data and len(piece) < limit:
+                    break
+            if data and inflater.eof:
+                self._refuse_size(entry)
+        if not inflater.eof or inflater.unused_data:
+            self._refuse_size(entry)
+
+    def _refuse_size(self, entry: Entry) -> NoReturn:
+        self.refuse(f"{printable(entry.name)} does not have the size that the archive states", "WHL119")
 
     def check_framing(self) -> None:
         """Check that local headers agree with the directory and that entries fill the file without gaps.
@@ -167,7 +206,9 @@ class Archive:
         for entry in sorted(self.entries.values(), key=lambda entry: entry.offset):
             if entry.offset != end:
                 what = "entries overlap" if entry.offset < end else "bytes outside of any entry"
-                self.refuse(f"{what} before {printable(entry.name)}")
+                self.refuse(
+                    f"{what} before {printable(entry.name)}", "WHL104" if entry.offset < end else "WHL103"
+                )
             header = plain_header(entry, directory)
             if read_at(entry.offset, len(header)) == header:
                 end = entry.offset + len(header) + entry.compressed_size
@@ -175,39 +216,45 @@ class Archive:
                 end = self._data_offset(entry) + entry.compressed_size
         if end != self.directory_offset:
             what = "entries overlap" if end > self.directory_offset else "bytes outside of any entry"
-            self.refuse(f"{what} before the central directory")
+            self.refuse(
+                f"{what} before the central directory", "WHL104" if end > self.directory_offset else "WHL103"
+            )
 
     def _find_directory(self) -> tuple[int, int, int]:
         """Return the central directory's offset, size and number of entries."""
         end = self.size - END.size
         if end < 0 or self._tail[-END.size :][:4] != b"PK\x05\x06":
             if 0 <= self._tail.rfind(b"PK\x05\x06") < len(self._tail) - END.size:
-                self.refuse("bytes after the archive, or an archive comment")
-            self.refuse("not a complete zip archive (truncated?)")
+                self.refuse("bytes after the archive, or an archive comment", "WHL102")
+            self.refuse("not a complete zip archive (truncated?)", "WHL101")
         _, disk, first_disk, here, count, size, offset, comment = END.unpack(self._tail[-END.size :])
         if comment:
-            self.refuse("truncated: its comment is missing")
+            self.refuse("truncated: its comment is missing", "WHL101")
         locator = end - END64_LOCATOR.size
         if locator >= self._tail_start and self.read_at(locator, 4) == b"PK\x06\x07":
             end = locator - END64.size
             _, disk64, where, disks = END64_LOCATOR.unpack(self.read_at(locator, END64_LOCATOR.size))
             if where != end or disk64 or disks != 1:
-                self.refuse("ZIP64 end record is not just before its locator")
+                self.refuse("ZIP64 end record is not just before its locator", "WHL106")
             short = (disk, first_disk, here, count, size, offset)
             record = END64.unpack(self.read_at(end, END64.size))
             sign, length, _, _, disk, first_disk, here, count, size, offset = record
             if sign != b"PK\x06\x06" or length != END64.size - 12:
-                self.refuse("ZIP64 end record is damaged or has an extension")
+                self.refuse("ZIP64 end record is damaged or has an extension", "WHL106")
             for value, wide, unset in zip(short, record[4:], [0xFFFF] * 4 + [0xFFFFFFFF] * 2, strict=True):
                 if value not in (wide, unset):
-                    self.refuse("ZIP64 end record and end record disagree")
+                    self.refuse("ZIP64 end record and end record disagree", "WHL106")
         if disk or first_disk or here != count:
-            self.refuse("spread over several disks")
+            self.refuse("spread over several disks", "WHL107")
         if offset + size != end:
-            what = "bytes before the archive" if offset + size < end else "truncated"
-            self.refuse(f"{what}: the central directory is not where the end record says")
+            before = offset + size < end
+            what = "bytes before the archive" if before else "truncated"
+            self.refuse(
+                f"{what}: the central directory is not where the end record says",
+                "WHL102" if before else "WHL101",
+            )
         if size > _MAX_DIRECTORY_BYTES:
-            self.refuse(f"its central directory is larger than {_MAX_DIRECTORY_BYTES} bytes")
+            self.refuse(f"its central directory is larger than {_MAX_DIRECTORY_BYTES} bytes", "WHL117")
         return offset, size, count
 
     def _data_offset(self, entry: Entry) -> int:
@@ -217,4 +264,4 @@ class Archive:
         try:
             return data_offset(entry, self.read_at(entry.offset, length))
         except DirectoryError as error:
-            self.refuse(str(error))
+            self.refuse(str(error), error.rule)

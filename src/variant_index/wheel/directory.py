@@ -54,7 +54,15 @@ _SUSPICIOUS = ("\\", ":", "//", "/..", "/./", "/.\n", "\n.", "\n/", "\n\n")
 
 
 class DirectoryError(ValueError):
-    """The directory breaks a rule; the message is the rule."""
+    """The directory breaks a rule; the message says which.
+
+    Attributes:
+        rule: the rule's code, see `variant_index.model.rules`.
+    """
+
+    def __init__(self, problem: str, rule: str) -> None:
+        super().__init__(problem)
+        self.rule = rule
 
 
 class Entry(NamedTuple):
@@ -120,14 +128,14 @@ def parse_directory(directory: bytes, count: int, end: int) -> dict[str, Entry]:
             offset,
         ) = unpack(directory, position)
         if sign != b"PK\x01\x02":
-            raise DirectoryError("its central directory is damaged")
+            raise DirectoryError("its central directory is damaged", "WHL105")
         name_end = position + 46 + name_length
         raw = directory[position + 46 : name_end]
         try:
             name = raw.decode("utf-8" if flags & _UTF8 else "ascii")
         except UnicodeDecodeError:
             raise DirectoryError(
-                f"name {printable(repr(raw))} is neither ASCII nor marked as UTF-8"
+                f"name {printable(repr(raw))} is neither ASCII nor marked as UTF-8", "WHL111"
             ) from None
         if extra_length or comment_length or disk:
             extras = True
@@ -151,7 +159,7 @@ def parse_directory(directory: bytes, count: int, end: int) -> dict[str, Entry]:
         )
     if position != size or len(entries) != count:
         raise DirectoryError(
-            f"its central directory does not hold the {count} entries that the end record states"
+            f"its central directory does not hold the {count} entries that the end record states", "WHL105"
         )
     _check_names(entries)
     if extras:
@@ -210,10 +218,10 @@ def data_offset(entry: Entry, header: bytes) -> int:
         or name_length != len(raw_name)
         or header[size:name_end] != raw_name
     ):
-        raise DirectoryError(f"the local header of {shown} disagrees with the central directory")
+        raise DirectoryError(f"the local header of {shown} disagrees with the central directory", "WHL108")
     if extra_length:
         if len(extra) != extra_length:
-            raise DirectoryError(f"{shown} has extra fields that are too long")
+            raise DirectoryError(f"{shown} has extra fields that are too long", "WHL116")
         _check_extra(entry, extra, zip64=struct.pack("<2Q", entry.size, entry.compressed_size))
     return entry.offset + name_end + len(extra)
 
@@ -229,36 +237,38 @@ def _check_names(entries: list[Entry]) -> None:
     ):
         for name in names:
             if _BAD_NAME.match(name):
-                raise DirectoryError(f"entry name {printable(name)!r} is not a plain relative path")
+                raise DirectoryError(f"entry name {printable(name)!r} is not a plain relative path", "WHL110")
     seen: set[str] = set()
     if len({name.rstrip("/") for name in names}) != len(names):
         for name in names:
             if name.rstrip("/") in seen:
-                raise DirectoryError(f"holds {printable(name)} twice")
+                raise DirectoryError(f"holds {printable(name)} twice", "WHL109")
             seen.add(name.rstrip("/"))
 
 
 def _check_kind(flags: int, method: int) -> None:
     if flags & _ENCRYPTED:
-        raise DirectoryError("encrypted")
+        raise DirectoryError("encrypted", "WHL113")
     if flags & _DATA_DESCRIPTOR:
-        raise DirectoryError("written as a stream (data descriptors): build it again to a file")
+        raise DirectoryError("written as a stream (data descriptors): build it again to a file", "WHL114")
     if flags & ~_HARMLESS_FLAGS:
-        raise DirectoryError(f"uses zip features that wheels must not have (flags {flags:#06x})")
+        raise DirectoryError(f"uses zip features that wheels must not have (flags {flags:#06x})", "WHL116")
     if method not in (_STORED, _DEFLATE):
-        raise DirectoryError(f"uses compression method {method}; wheels may use stored and deflate")
+        raise DirectoryError(f"uses compression method {method}; wheels may use stored and deflate", "WHL115")
 
 
 def _check_entry(entry: Entry) -> None:
     shown, is_folder, kind = printable(entry.name), entry.name[-1] == "/", entry.attributes >> 28
     if kind not in (0, _FOLDER if is_folder else _REGULAR):
-        raise DirectoryError(f"{shown} is not a regular file (a symbolic link or a device)")
+        raise DirectoryError(f"{shown} is not a regular file (a symbolic link or a device)", "WHL112")
     if entry.method == _STORED and entry.compressed_size != entry.size:
-        raise DirectoryError(f"{shown} is stored, but its two sizes differ")
+        raise DirectoryError(f"{shown} is stored, but its two sizes differ", "WHL119")
     if is_folder and entry.size:
-        raise DirectoryError(f"folder {shown} has content")
+        raise DirectoryError(f"folder {shown} has content", "WHL118")
     if entry.size > _BOMB_BYTES and entry.size > _BOMB_RATIO * entry.compressed_size:
-        raise DirectoryError(f"{shown} inflates to more than {_BOMB_RATIO} times its size (a zip bomb?)")
+        raise DirectoryError(
+            f"{shown} inflates to more than {_BOMB_RATIO} times its size (a zip bomb?)", "WHL117"
+        )
 
 
 def _check_extras(entries: list[Entry], directory: bytes) -> None:
@@ -266,9 +276,9 @@ def _check_extras(entries: list[Entry], directory: bytes) -> None:
         fields = CENTRAL_HEADER.unpack_from(directory, entry.record)
         name_length, extra_length, comment_length, disk = fields[7:11]
         if disk:
-            raise DirectoryError("spread over several disks")
+            raise DirectoryError("spread over several disks", "WHL107")
         if comment_length:
-            raise DirectoryError(f"{printable(entry.name)} has a comment")
+            raise DirectoryError(f"{printable(entry.name)} has a comment", "WHL116")
         start = entry.record + CENTRAL_HEADER.size + name_length
         _check_extra(entry, directory[start : start + extra_length], zip64=None)
 
@@ -277,7 +287,7 @@ def _check_extra(entry: Entry, extra: bytes, *, zip64: bytes | None) -> None:
     """Check the extra fields; a ZIP64 field must hold `zip64`, and with None there may be no such field."""
     shown = printable(entry.name)
     if len(extra) > MAX_EXTRA_BYTES:
-        raise DirectoryError(f"{shown} has extra fields that are too long")
+        raise DirectoryError(f"{shown} has extra fields that are too long", "WHL116")
     position = 0
     while position < len(extra):
         kind = int.from_bytes(extra[position : position + 2], "little")
@@ -285,19 +295,22 @@ def _check_extra(entry: Entry, extra: bytes, *, zip64: bytes | None) -> None:
         content = extra[position + 4 : position + 4 + length]
         position += 4 + length
         if position > len(extra):
-            raise DirectoryError(f"{shown} has damaged extra fields")
+            raise DirectoryError(f"{shown} has damaged extra fields", "WHL116")
         if kind == _UNICODE_PATH_EXTRA:
-            raise DirectoryError(f"{shown} has a second name (Unicode path field)")
+            raise DirectoryError(f"{shown} has a second name (Unicode path field)", "WHL111")
         if kind == _ZIP64_EXTRA and content != zip64:
-            raise DirectoryError(f"{shown} has ZIP64 sizes that disagree")
+            raise DirectoryError(f"{shown} has ZIP64 sizes that disagree", "WHL106")
 
 
 def _check_layout(entries: list[Entry], end: int) -> None:
-    """Check without the local headers that no two entries share bytes."""
-    last = 0
+    """Check without the local headers that no two entries share bytes, and what all of them inflate to."""
+    last = total = 0
     for entry in sorted(entries, key=lambda entry: entry.offset):
+        total += entry.size
         if entry.offset < last:
-            raise DirectoryError(f"entries overlap at {printable(entry.name)}")
+            raise DirectoryError(f"entries overlap at {printable(entry.name)}", "WHL104")
         last = entry.offset + 30 + entry.compressed_size
     if last > end:
-        raise DirectoryError("entries overlap the central directory, or it is truncated")
+        raise DirectoryError("entries overlap the central directory, or it is truncated", "WHL104")
+    if total > _BOMB_BYTES and total > _BOMB_RATIO * end:
+        raise DirectoryError(f"inflates to more than {_BOMB_RATIO} times its size (a zip bomb?)", "WHL117")

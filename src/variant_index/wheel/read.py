@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +14,20 @@ from variant_index.model.document import (
     VariantsDocument,
     parse_document,
 )
-from variant_index.model.filename import FilenameError, WheelFilename, canonical_name
+from variant_index.model.filename import (
+    FilenameError,
+    WheelFilename,
+    canonical_name,
+    escaped_name,
+    escaped_version,
+)
+from variant_index.model.properties import NULL_LABEL, each_property
+from variant_index.model.rules import Finding
 from variant_index.wheel.archive import Archive, WheelError
 from variant_index.wheel.headers import HeaderError, parse_headers
+from variant_index.wheel.portable import case_collision, windows_problem
 from variant_index.wheel.record import RecordError, RecordRow, check_rows, parse_record
+from variant_index.wheel.verify import verify_contents
 
 __all__ = [
     "VARIANT_JSON",
@@ -34,6 +45,9 @@ VARIANT_JSON = "variant.json"
 _MAX_METADATA_BYTES = 1 << 23
 _MAX_RECORD_BYTES = 1 << 26
 _MAX_SMALL_BYTES = 1 << 20
+_MAX_VALUES = 10_000
+
+_Broken = tuple[str, str]  # a rule's code and what breaks it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ class WheelContents:
         metadata: the exact bytes of METADATA.
         requires_python: METADATA's Requires-Python, None when absent.
         document: the variant document, None for a non-variant wheel; it holds the label of the name only.
-        notices: what is legal but worth a warning, one line each, without the file's name.
+        findings: the rules it breaks although it can be read.
     """
 
     path: Path
@@ -58,7 +72,7 @@ class WheelContents:
     metadata: bytes
     requires_python: str | None
     document: VariantsDocument | None
-    notices: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def label(self) -> str:
@@ -66,7 +80,9 @@ class WheelContents:
         return self.filename.label
 
 
-def read_wheel(path: Path) -> WheelContents:
+def read_wheel(
+    path: Path, *, verify: bool = False, progress: Callable[[int], object] | None = None
+) -> WheelContents:
     """Read and check a wheel.
 
     Checked are the file name, the archive's framing, one metadata folder with METADATA, WHEEL and RECORD,
@@ -74,30 +90,46 @@ def read_wheel(path: Path) -> WheelContents:
     point names, and the variant document against the label. Nothing of the payload is read: the
     cost follows the number of entries, about 5 us each. Safe to call from several threads or processes.
 
+    Args:
+        path: the file.
+        verify: read all content too, and compare it with the hashes of RECORD.
+        progress: called now and then with the number of the file's bytes verified since the last call.
+
     Raises:
         WheelError: `FILE: rule`, the first rule broken.
     """
     try:
         filename = WheelFilename.parse(path.name)
     except FilenameError as error:
-        raise WheelError(str(error)) from None
+        raise WheelError(str(error), error.rule) from None
     with Archive(path) as archive:
         archive.check_framing()
-        return read_contents(archive, filename)
+        contents = read_contents(archive, filename)
+        if verify:
+            verify_contents(archive, read_record(archive, contents.dist_info)[0], progress)
+        return contents
 
 
 def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
     """Read and check an open archive as the wheel `filename`; see `read_wheel`."""
     dist_info = dist_info_folder(archive)
     if not _is_dist_info_of(dist_info, filename):
-        archive.refuse(f"folder {printable(dist_info)} does not belong to this file name")
+        archive.refuse(f"folder {printable(dist_info)} does not belong to this file name", "WHL204")
     read_record(archive, dist_info)
     metadata = _read(archive, f"{dist_info}/METADATA", _MAX_METADATA_BYTES)
     requires_python = _check_metadata(archive, metadata, filename)
-    notices = _check_wheel_file(archive, _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES), filename)
+    wheel_file = _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES)
+    broken = [
+        *_odd_filename(filename),
+        *_check_wheel_file(archive, wheel_file, filename),
+        *_odd_names(archive.entries),
+    ]
     if f"{dist_info}/entry_points.txt" in archive.entries:
         _check_entry_points(archive, _read(archive, f"{dist_info}/entry_points.txt", _MAX_SMALL_BYTES))
     document = _read_document(archive, dist_info, filename.label)
+    if document is not None:
+        broken += _odd_document(document)
+    shown, place = printable(archive.path.name), str(archive.path)
     return WheelContents(
         path=archive.path,
         filename=filename,
@@ -106,7 +138,7 @@ def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
         metadata=metadata,
         requires_python=requires_python,
         document=document,
-        notices=(*notices, *_notices(archive)),
+        findings=tuple(Finding(code, f"{shown}: {problem}", place) for code, problem in broken),
     )
 
 
@@ -119,7 +151,7 @@ def dist_info_folder(archive: Archive) -> str:
     folders = {name.partition("/")[0] for name in archive.entries if ".dist-info/" in name}
     folders = {folder for folder in folders if folder.endswith(".dist-info")}
     if len(folders) != 1:
-        archive.refuse("has several .dist-info folders" if folders else "has no .dist-info folder")
+        archive.refuse("has several .dist-info folders" if folders else "has no .dist-info folder", "WHL201")
     return folders.pop()
 
 
@@ -135,14 +167,14 @@ def read_record(archive: Archive, dist_info: str) -> tuple[list[RecordRow], byte
         sizes = {name: entry.size for name, entry in archive.entries.items() if name[-1] != "/"}
         check_rows(rows, sizes, dist_info)
     except RecordError as error:
-        archive.refuse(str(error))
+        archive.refuse(str(error), error.rule)
     return rows, data
 
 
 def _read(archive: Archive, name: str, limit: int) -> bytes:
     entry = archive.entries.get(name)
     if entry is None:
-        archive.refuse(f"has no {printable(name)}")
+        archive.refuse(f"has no {printable(name)}", "WHL202")
     return archive.read(entry, limit)
 
 
@@ -170,35 +202,37 @@ def _check_metadata(archive: Archive, metadata: bytes, filename: WheelFilename) 
     try:
         headers = parse_headers(metadata)
     except HeaderError as error:
-        archive.refuse(f"METADATA: {error}")
+        archive.refuse(f"METADATA: {error}", "WHL203")
     found: dict[str, str] = {}
     for header in ("name", "version", "requires-python"):
         values = headers.get(header, [])
         if len(values) > 1:
-            archive.refuse(f"METADATA has more than one {header.title()}")
+            archive.refuse(f"METADATA has more than one {header.title()}", "WHL203")
         if values:
             found[header] = values[0]
     for header in ("name", "version"):
         if not found.get(header):
-            archive.refuse(f"METADATA has no {header.title()}")
+            archive.refuse(f"METADATA has no {header.title()}", "WHL203")
     if canonical_name(found["name"]) != filename.name:
-        archive.refuse(f"METADATA is for {printable(found['name'], 80)!r}, not for this file name")
+        archive.refuse(f"METADATA is for {printable(found['name'], 80)!r}, not for this file name", "WHL204")
     if not _same_version(found["version"], filename.version):
-        archive.refuse(f"METADATA is for version {printable(found['version'], 80)!r}, not for this file name")
+        archive.refuse(
+            f"METADATA is for version {printable(found['version'], 80)!r}, not for this file name", "WHL204"
+        )
     requires_python = found.get("requires-python")
     if requires_python is not None and not requires_python.isprintable():
-        archive.refuse("METADATA: Requires-Python holds control characters")
+        archive.refuse("METADATA: Requires-Python holds control characters", "WHL203")
     return requires_python or None
 
 
-def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) -> list[str]:
+def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) -> list[_Broken]:
     try:
         headers = parse_headers(data)
     except HeaderError as error:
-        archive.refuse(f"WHEEL: {error}")
+        archive.refuse(f"WHEEL: {error}", "WHL205")
     version = headers.get("wheel-version", [""])[0]
     if version.partition(".")[0] != "1":
-        archive.refuse(f"WHEEL: format version {printable(version, 20)!r} is not known (1.x is)")
+        archive.refuse(f"WHEEL: format version {printable(version, 20)!r} is not known (1.x is)", "WHL205")
     tags = headers.get("tag", [])
     if tags == [filename.tag_set]:
         return []
@@ -211,9 +245,9 @@ def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) ->
         for abi in abis.split(".")
         for platform in platforms.split(".")
     }
-    # Installers go by the file name alone, and published wheels (ray's) were renamed without a new WHEEL.
+    # Not a reason to stop reading: installers go by the file name, and ray's wheels were renamed like that.
     same = expanded == {str(tag) for tag in filename.tags}
-    return [] if same else ["the tags in its WHEEL file are not those of the file name, which counts"]
+    return [] if same else [("WHL206", "the tags in its WHEEL file are not those of the file name")]
 
 
 def _check_entry_points(archive: Archive, data: bytes) -> None:
@@ -221,11 +255,11 @@ def _check_entry_points(archive: Archive, data: bytes) -> None:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        archive.refuse("entry_points.txt is not UTF-8")
+        archive.refuse("entry_points.txt is not UTF-8", "WHL207")
     for line in text.splitlines():
         name, equals, _ = line.partition("=")
         if equals and ("/" in name or "\\" in name):
-            archive.refuse(f"entry point name {printable(name.strip(), 80)!r} is a path")
+            archive.refuse(f"entry point name {printable(name.strip(), 80)!r} is a path", "WHL207")
 
 
 def _read_document(archive: Archive, dist_info: str, label: str) -> VariantsDocument | None:
@@ -233,25 +267,56 @@ def _read_document(archive: Archive, dist_info: str, label: str) -> VariantsDocu
     entry = archive.entries.get(name)
     if entry is None:
         if label:
-            archive.refuse(f"its name has the label {label}, but the wheel has no {VARIANT_JSON}")
+            archive.refuse(f"its name has the label {label}, but the wheel has no {VARIANT_JSON}", "VAR001")
         return None
     if not label:
         archive.refuse(
             f"has a {VARIANT_JSON} but no label in its name "
-            "('wheel pack' drops the label: put it back into the file name)"
+            "('wheel pack' drops the label: put it back into the file name)",
+            "VAR002",
         )
+    if entry.size > MAX_DOCUMENT_BYTES:
+        archive.refuse(f"{VARIANT_JSON} is larger than {MAX_DOCUMENT_BYTES} bytes", "VAR012")
     data = archive.read(entry, MAX_DOCUMENT_BYTES)
     try:
         document = parse_document(data, f"{archive.path.name}: {VARIANT_JSON}", strict=True)
     except DocumentError as error:
-        raise WheelError(str(error)) from None
+        raise WheelError(str(error), error.rule) from None
     if list(document.variants) != [label]:
-        archive.refuse(f"{VARIANT_JSON} must describe the label {label} of the file name and nothing else")
+        archive.refuse(
+            f"{VARIANT_JSON} must describe the label {label} of the file name and nothing else", "VAR005"
+        )
+    if sum(1 for _ in each_property(document.variants[label])) > _MAX_VALUES:
+        archive.refuse(f"{VARIANT_JSON} has more than {_MAX_VALUES} values", "VAR012")
     return document
 
 
-def _notices(archive: Archive) -> list[str]:
-    folded = {name.casefold() for name in archive.entries}
-    if len(folded) == len(archive.entries):
+def _odd_filename(filename: WheelFilename) -> list[_Broken]:
+    try:
+        version = escaped_version(filename.version)
+    except FilenameError:
+        return []  # it is no version at all, and METADATA has said so
+    wanted = escaped_name(filename.distribution), version
+    if (filename.distribution, filename.version) == wanted:
         return []
-    return ["some names differ only in case, which Windows and macOS cannot keep apart"]
+    return [("WHL003", f"its name is not in normal form, which begins with {'-'.join(wanted)}-")]
+
+
+def _odd_names(names: Iterable[str]) -> list[_Broken]:
+    found = []
+    if (problem := case_collision(names)) is not None:
+        found.append(("WHL401", problem))
+    if (problem := windows_problem(names)) is not None:
+        found.append(("WHL402", problem))
+    return found
+
+
+def _odd_document(document: VariantsDocument) -> list[_Broken]:
+    (label, properties), *_ = document.variants.items()
+    if not properties and label != NULL_LABEL:
+        return [("VAR007", f"the variant without properties is labelled {label}, not {NULL_LABEL}")]
+    for namespace, features in properties.items():
+        for feature, values in features.items():
+            if list(values) != sorted(values):
+                return [("VAR011", f"the values of {namespace} :: {feature} are not sorted")]
+    return []

@@ -18,7 +18,15 @@ _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
 class RecordError(ValueError):
-    """RECORD breaks a rule; the message is the rule."""
+    """RECORD breaks a rule; the message says which.
+
+    Attributes:
+        rule: the rule's code, see `variant_index.model.rules`.
+    """
+
+    def __init__(self, problem: str, rule: str) -> None:
+        super().__init__(problem)
+        self.rule = rule
 
 
 class RecordRow(NamedTuple):
@@ -38,16 +46,16 @@ def parse_record(data: bytes) -> list[RecordRow]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise RecordError("RECORD is not UTF-8") from None
+        raise RecordError("RECORD is not UTF-8", "WHL301") from None
     try:
         # Not splitlines(): it also splits at characters that may be part of a name.
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
-        raise RecordError(f"RECORD is not a table: {error}") from None
+        raise RecordError(f"RECORD is not a table: {error}", "WHL301") from None
     try:
         return list(map(RecordRow._make, rows))
     except TypeError:
-        raise RecordError("RECORD has a row that does not have three columns") from None
+        raise RecordError("RECORD has a row that does not have three columns", "WHL301") from None
 
 
 def check_rows(rows: Iterable[RecordRow], sizes: Mapping[str, int], dist_info: str) -> None:
@@ -67,18 +75,18 @@ def check_rows(rows: Iterable[RecordRow], sizes: Mapping[str, int], dist_info: s
     listed: set[str] = set()
     for path, digest, size in rows:
         if path in listed:
-            raise RecordError(f"RECORD lists {printable(path)} twice")
+            raise RecordError(f"RECORD lists {printable(path)} twice", "WHL304")
         listed.add(path)
         if path not in sizes:
-            raise RecordError(f"RECORD lists {printable(path)}, which is not in the wheel")
+            raise RecordError(f"RECORD lists {printable(path)}, which is not in the wheel", "WHL303")
         if size and size != str(sizes[path]):
-            raise RecordError(f"RECORD states another size for {printable(path)} than the archive")
+            raise RecordError(f"RECORD states another size for {printable(path)} than the archive", "WHL306")
         if not digest.startswith(_HASHES) and path not in unhashed:
-            raise RecordError(f"RECORD gives no SHA-256, 384 or 512 hash for {printable(path)}")
+            raise RecordError(f"RECORD gives no SHA-256, 384 or 512 hash for {printable(path)}", "WHL305")
     # Signatures are made after RECORD and may be missing from it; RECORD itself may not.
     missing = sizes.keys() - listed - (unhashed - {f"{dist_info}/RECORD"})
     if missing:
-        raise RecordError(f"RECORD does not list {printable(min(missing))}")
+        raise RecordError(f"RECORD does not list {printable(min(missing))}", "WHL302")
 
 
 def content_row(path: str, content: bytes) -> RecordRow:

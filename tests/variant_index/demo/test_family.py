@@ -12,7 +12,7 @@ from variant_index.wheel.read import read_wheel
 def test_the_plain_wheel_is_sound(tmp_path: Path) -> None:
     contents = read_wheel(write_plain_wheel(tmp_path))
     assert contents.filename.filename == f"{MODULE}-{VERSION}-py3-none-any.whl"
-    assert contents.notices == ()
+    assert contents.findings == ()
 
 
 def test_eight_machines_show_every_variant() -> None:

@@ -56,7 +56,7 @@ def test_reads_a_plain_wheel(tmp_path: Path) -> None:
     wheel = read_wheel(path)
     assert wheel.metadata == contents(path)[f"{INFO}/METADATA"]
     assert (wheel.label, wheel.document, wheel.requires_python) == ("", None, ">=3.10")
-    assert (wheel.dist_info, wheel.size, wheel.notices) == (INFO, path.stat().st_size, ())
+    assert (wheel.dist_info, wheel.size, wheel.findings) == (INFO, path.stat().st_size, ())
 
 
 def test_reads_a_variant_wheel(tmp_path: Path) -> None:
@@ -161,11 +161,6 @@ GOOD = document(CU128)
         (LABELLED, document({}), "the label cu128 of the file name and nothing else"),
         (LABELLED, document({"cu126": CU128["cu128"]}), "the label cu128 of the file name and nothing else"),
         ("demo-1.0-py3-none-any-null.whl", document({"null": CU128["cu128"]}), "null"),
-        (
-            LABELLED,
-            document({"cu128": {}}),
-            "variants.cu128: the variant without properties is labelled null",
-        ),
         (LABELLED, document({"cu128": {"nvidia": {}}}), "variants.cu128.nvidia"),
         (LABELLED, document({"cu128": {"nvidia": {"x": []}}}), "variants.cu128.nvidia.x"),
         (LABELLED, document({"cu128": {"nvidia": {"x": ["1", "1"]}}}), "listed twice"),
@@ -179,6 +174,11 @@ GOOD = document(CU128)
         (LABELLED, b'{"$schema": "", ' + json.dumps(GOOD).encode()[1:], "appears twice"),
         (LABELLED, b"[" * 100_000, "variant.json"),
         (LABELLED, json.dumps(GOOD).encode() + b" " * (1 << 20), "larger than 1048576 bytes"),
+        (
+            LABELLED,
+            document({"cu128": {"nvidia": {"x": [str(number) for number in range(10_001)]}}}),
+            "more than 10000 values",
+        ),
     ],
 )
 def test_refuses_a_wrong_variant(
@@ -187,17 +187,67 @@ def test_refuses_a_wrong_variant(
     assert rule in refused(make_wheel(tmp_path, filename, variant_json=variant_json))
 
 
+def found(path: Path) -> list[str]:
+    findings = read_wheel(path).findings
+    assert all(finding.message.startswith(f"{path.name}: ") for finding in findings)
+    assert all(finding.path == str(path) for finding in findings)
+    return [finding.code for finding in findings]
+
+
 def test_tells_of_names_that_differ_in_case(tmp_path: Path) -> None:
-    assert "case" in read_wheel(make_wheel(tmp_path, NAME, files={"a": b"", "A": b""})).notices[0]
+    assert found(make_wheel(tmp_path, NAME, files={"a": b"", "A": b""})) == ["WHL401"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "con",
+            "a/NUL.txt",
+            "a/aux/b",
+            "com1.py",
+            "x/LPT9",
+            "a.",
+            "a./b",
+            "a ",
+            "a /b",
+            "a?b",
+            "ab:c",
+            "x/a|b",
+        ),
+        *("a/con", 'a"b', "<a", "a*", "prn.tar.gz"),
+    ],
+)
+def test_tells_of_names_that_windows_cannot_store(tmp_path: Path, name: str) -> None:
+    path = make_wheel(tmp_path, NAME, files={"x.py": b"", name: b"", "y/z.py": b""})
+    (finding,) = read_wheel(path).findings
+    assert finding.code == "WHL402"
+    assert finding.message.endswith(f"Windows cannot store the name {name!r}")
+
+
+def test_most_names_can_be_stored(tmp_path: Path) -> None:
+    names = ["console.py", "a/b.c.d", "con_.py", "auxx", "a/nulls/b", "com10", ".hidden", "lpt", "x con/y"]
+    assert found(make_wheel(tmp_path, NAME, files=dict.fromkeys(names, b""))) == []
 
 
 def test_tells_of_other_tags(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, NAME).rename(tmp_path / "demo-1.0-py3-none-linux_x86_64.whl")
-    assert "WHEEL" in read_wheel(path).notices[0]
+    assert found(path) == ["WHL206"]
 
 
 def test_compressed_tags_are_the_expanded_ones(tmp_path: Path) -> None:
-    assert read_wheel(make_wheel(tmp_path, "demo-1.0-py2.py3-none-any.whl")).notices == ()
+    assert found(make_wheel(tmp_path, "demo-1.0-py2.py3-none-any.whl")) == []
+
+
+@pytest.mark.parametrize("release", ["Demo-1.0", "de.mo-1.0", "demo-1.0RC1", "demo-01.0"])
+def test_tells_of_names_not_in_normal_form(tmp_path: Path, release: str) -> None:
+    assert found(make_wheel(tmp_path, f"{release}-py3-none-any.whl")) == ["WHL003"]
+
+
+def test_tells_of_odd_variants(tmp_path: Path) -> None:
+    assert found(make_wheel(tmp_path, LABELLED, variant_json=document({"cu128": {}}))) == ["VAR007"]
+    unsorted = document({"cu128": {"nvidia": {"sm_arch": ["90_real", "80_real"]}}})
+    assert found(make_wheel(tmp_path, LABELLED, variant_json=unsorted)) == ["VAR011"]
 
 
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
