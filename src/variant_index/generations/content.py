@@ -50,11 +50,11 @@ class Content:
         """
         notices: list[Notice] = []
         kept: dict[str, Any] = {}
-        unused = dict.fromkeys(name for name in namespaces if name in self.namespaces)
+        unused = dict.fromkeys(name for name in self.namespaces if name in namespaces)
         for label, properties in self.variants.items():
             missing = [name for name in properties if name in namespaces]
             if missing:
-                why = "; ".join(f"{printable(name, 60)}: {namespaces[name]}" for name in missing)
+                why = "; ".join(f"{printable(name, 60)}: {namespaces[name]}" for name in missing[:3])
                 notices.append(Notice(place("variants", label), f"left out: {why}"))
                 for name in missing:
                     unused.pop(name, None)

@@ -133,10 +133,10 @@ def read_pep817(
             notices.append(
                 Notice(place("static-properties", namespace), "dropped: its provider has them from elsewhere")
             )
-    namespaces = list(dict.fromkeys(old.priorities.namespace))
+    namespaces = dict.fromkeys(old.priorities.namespace)
     for namespace in used:
         if namespace not in namespaces:
-            namespaces.append(namespace)
+            namespaces[namespace] = None
             if namespace != _ABI_DEPENDENCY:
                 message = f"does not list {printable(namespace)}, which variants use; it comes last"
                 notices.append(Notice(place("default-priorities", "namespace"), message))
@@ -152,7 +152,7 @@ def read_pep817(
         }
         for label, properties in old.variants.items()
     }
-    return Content(namespaces, providers, variants), notices
+    return Content(list(namespaces), providers, variants), notices
 
 
 def _used(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -456,3 +457,32 @@ def test_the_way_there_and_back_keeps_the_order(
     assert [notice.path for notice in there.notices if notice.path != UV_LOSES] == []
     back = convert(there.data, "x")
     assert rank_labels(parse_document(back.data, "x"), machine) == rank_labels(original, machine)
+
+
+_MANY = [f"n{number}" for number in range(20_000)]
+HUGE: dict[str, dict[str, Any]] = {
+    "namespaces": old({"a": {name: {"f": ["1"]} for name in _MANY}, "null": {}}, {}, namespaces=_MANY),
+    "variants": old({**{name: {name: {"f": ["1"]}} for name in _MANY}, "null": {}}, {}),
+    "unknown keys": old({"null": {}}, {}) | dict.fromkeys(_MANY, 0),
+    "features": old(
+        {"a": {"nvidia": {name: ["1"] for name in _MANY}}},
+        {"nvidia": plugin()},
+        feature={"nvidia": _MANY},
+        values={"nvidia": {name: ["1"] for name in _MANY}},
+    ),
+    "values": old(
+        {"a": {"rank": {"order": _MANY}}},
+        {"rank": {"install-time": False}},
+        values={"rank": {"order": _MANY[::-1]}},
+        static={"rank": {"order": _MANY}},
+    ),
+}
+
+
+@pytest.mark.parametrize("content", HUGE.values(), ids=HUGE.keys())
+@pytest.mark.parametrize("to", ["0.2.0", "0.0.2"])
+def test_work_grows_with_the_document_only(content: dict[str, Any], to: Generation) -> None:
+    data = json.dumps(content).encode()
+    start = time.process_time()
+    convert(data, "x", to)
+    assert time.process_time() - start < 3, "ten times what it takes"
