@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import dry_run, selection, start_up
+from benchmarks import detection, dry_run, selection, start_up
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "selection": selection.measure,
     "start-up": start_up.measure,
+    "detection": detection.measure,
     "dry-run": dry_run.measure,
 }
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.torch_variant_provider.conftest import clean_environment
 from variant_index.model.machine import parse_profile
 
@@ -55,8 +57,18 @@ def test_a_driver_that_does_not_answer(nvml_folder: Path) -> None:
     assert "NVML" in done.stderr
 
 
-def test_wrong_usage() -> None:
-    done = run("--yaml")
+def test_a_limit_for_all_sources(nvml_folder: Path) -> None:
+    done = run("--json", "--timeout", "1", LD_LIBRARY_PATH=str(nvml_folder), FAKE_SLEEP_MS="60000")
+    assert done.returncode == 3
+    profile = parse_profile(done.stdout.encode(), "test")
+    assert profile.unanswered == {"nvidia": "NVML did not answer in 1 s; is a GPU hung?"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--yaml"], ["--timeout"], ["--timeout", "soon"], ["--timeout", "0"], ["--timeout", "nan"]]
+)
+def test_wrong_usage(arguments: list[str]) -> None:
+    done = run(*arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("usage:")
     assert run("--help").stdout.startswith("usage:")
