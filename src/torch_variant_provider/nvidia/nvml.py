@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from torch_variant_provider.facts import Findings
-from torch_variant_provider.isolation import run_isolated
+from torch_variant_provider.isolation import APART, run_isolated
 from torch_variant_provider.library import load
 from torch_variant_provider.nvidia.presence import driver_in_sight, gpu_nodes
 
@@ -46,8 +46,7 @@ def _query(root: str) -> Findings:
         return Findings(notes=[f"{NAME}: {reason}"])
     import contextlib
 
-    import pynvml
-
+    pynvml = _binding()
     pynvml.nvmlLib = library  # its own search knows fewer places
     try:
         _initialise(pynvml)
@@ -61,6 +60,23 @@ def _query(root: str) -> Findings:
         with contextlib.suppress(pynvml.NVMLError):
             pynvml.nvmlShutdown()
     return found
+
+
+def _binding() -> Any:
+    """Import the binding, without what only its own search for the library needs.
+
+    For that it imports `ctypes.util`, which takes as long as the rest of the query: compilers,
+    processes and temporary files. In a process of its own an empty stand-in is enough.
+    """
+    if APART and "ctypes.util" not in sys.modules:
+        stand_in = type(sys)("ctypes.util")
+        stand_in.find_library = lambda _name: None  # type: ignore[attr-defined]
+        sys.modules["ctypes.util"] = stand_in
+        try:
+            return __import__("pynvml")
+        except Exception:  # noqa: BLE001 - a binding that wants more of it gets the real one
+            del sys.modules["ctypes.util"]
+    return __import__("pynvml")
 
 
 def _initialise(pynvml: Any) -> None:
