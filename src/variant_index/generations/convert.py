@@ -96,6 +96,7 @@ def convert(
     if to == "0.2.0":
         document, more = _with_providers(filled, source)
         return Converted(generation, write_document(document), (*notices, *more, *_shut_out(filled)))
+    _without_providers(filled, source)  # names and values have the same alphabets in all generations
     old, more = write_pep817(filled, to)
     _require_variants(old["variants"], content, source, more)
     return Converted(generation, (json.dumps(old, indent=2) + "\n").encode(), (*notices, *more))

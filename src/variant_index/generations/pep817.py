@@ -191,6 +191,9 @@ class _ProviderReader:
         """Return the provider, None when the document does not say how to ask it."""
         content = self._static() if self._entry.is_static else self._plugin()
         if content is None:
+            if self._namespace != _ABI_DEPENDENCY:
+                lacks = "no values are listed for it" if self._entry.is_static else "it requires no plugin"
+                self.notices.append(Notice(place("providers", self._namespace), f"cannot be used: {lacks}"))
             return None
         if self._entry.enable_if is not None:
             consequence = (

@@ -179,8 +179,11 @@ PUBLISHED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "between v0.0.3 and v0.2.0: static properties in the provider": (
         old(
             {"cuda13.0": RANKED},
-            {"nvidia": plugin(), "rank": {"install-time": False, "static-properties": {"order": ["1", "2"]}}},
-        ),
+            {"nvidia": plugin(), "rank": {"static-properties": {"order": ["1", "2"]}}},
+            feature=None,
+            values=None,
+        )
+        | {"default-priorities": {"namespace": ["nvidia", "rank"], "feature": None, "property": None}},
         [],
     ),
 }
@@ -266,7 +269,7 @@ def test_a_provider_nobody_can_ask_takes_its_variants_with_it(entry: dict[str, A
     assert list(converted["providers"]) == ["nvidia"]
     assert converted["default-priorities"] == {"namespace": ["nvidia"]}
     assert list(converted["variants"]) == ["null"]
-    assert "variants.a" in paths
+    assert paths[-2:] == ["providers.n", "variants.a"]
 
 
 def test_namespaces_that_do_not_match_their_providers() -> None:
@@ -302,6 +305,74 @@ def test_the_variant_without_properties_is_called_null() -> None:
     converted, _ = _convert(old({"00000000": {}, "null": {}}, {"nvidia": plugin()}))
     assert list(converted["variants"]) == ["null"]
     assert list(_read(content).variants) == ["00000000", "cpu", "a"]
+
+
+def test_static_properties_in_the_provider_have_their_order() -> None:
+    static = {"static-properties": {"a": ["1"], "b": ["1"]}, "feature-order": ["b", "a"]}
+    converted, paths = _convert(old({"x": {"rank": {"a": ["1"]}}}, {"rank": static}))
+    assert (converted["providers"], paths) == ({"rank": static}, [])
+    older, _ = _convert(converted, "0.0.3")
+    assert older["default-priorities"] == {"namespace": ["rank"], "feature": {"rank": ["b", "a"]}}
+    older, _ = _convert(converted, "0.0.2")
+    assert older["default-priorities"]["feature"] == {"rank": ["b", "a"]}
+
+
+def test_a_namespace_without_features_is_none() -> None:
+    converted, paths = _convert(old({"a": {"nvidia": {}, "gone": {}}, "b": CUDA}, {"nvidia": plugin()}))
+    assert (converted["variants"], paths) == ({"b": CUDA, "null": {}}, ["variants.a"])
+
+
+def test_pep_817_needs_no_provider_for_what_its_installers_know() -> None:
+    content = document({"a": TORCH | CUDA}, ["nvidia", "abi_dependency"], {"abi_dependency": {}})
+    del content["providers"]
+    content["$schema"] = SCHEMAS + "peps/825/v0.1.1.json"
+    converted, paths = _convert(content, "0.0.3")
+    assert converted["variants"] == {"a": TORCH | CUDA}
+    assert (converted["default-priorities"], paths) == ({"namespace": ["nvidia"]}, ["providers.nvidia"])
+
+
+@pytest.mark.parametrize("schema", [None, "https://example.org/own.json"])
+def test_without_a_known_schema_the_keys_tell(schema: str | None) -> None:
+    rank = {"rank": {"order": ["1"]}}
+    for expected, content in (
+        ("0.0.3", old({"a": rank}, {"rank": {"install-time": False}}, values=rank)),
+        ("0.0.3", old({"a": CUDA}, {"nvidia": plugin()}, static={})),
+        ("0.0.2", old({"a": rank}, {"rank": {"plugin-use": "none"}}, values=rank)),
+        ("0.0.2", old({"a": CUDA}, {"nvidia": plugin() | {"enable-if": "x"}})),
+        ("0.0.2", old({"a": CUDA}, {"nvidia": plugin()}, values={})),
+        ("0.0.2", old({"a": CUDA}, {"nvidia": plugin()}, feature={})),
+        ("0.2.0" if schema else "0.0.2", old({"a": CUDA}, {"nvidia": plugin()})),
+    ):
+        if schema is None:
+            del content["$schema"]
+        else:
+            content["$schema"] = schema
+        assert convert(json.dumps(content).encode(), "x").generation == expected
+
+
+def test_notices_say_what_follows_and_are_printable() -> None:
+    def messages(content: dict[str, Any], to: Generation = "0.2.0") -> list[str]:
+        return [str(notice) for notice in convert(json.dumps(content).encode(), "x", to).notices]
+
+    static = {"plugin-use": "none", "enable-if": "x"}
+    rank = {"rank": {"order": ["1"]}}
+    fixed = old({"a": rank, "\x07": {}, "b": {"\x1b": {"f": ["1"]}}}, {"rank": static}, values=rank)
+    fixed["$schema"] = SCHEMAS + "v0.0.2.json"
+    lines = messages(fixed)
+    assert "supported everywhere" in lines[0]
+    assert all(line.isprintable() for line in lines)
+    nvidia = {"nvidia": {"static-properties": {"f": ["1"]}}}
+    assert messages(old({"a": {"nvidia": {"f": ["1"]}}}, nvidia)) == []
+    optional = old({"a": CUDA}, {"nvidia": plugin() | {"optional": True}, "amd": plugin("amd")})
+    assert [line.partition(": ")[2].partition(":")[0] for line in messages(optional, "825")] == [
+        "dropped, and that it is optional",
+        "dropped",
+    ]
+    assert (
+        "its values and their order" in messages(old({"a": rank}, {"rank": static}, values=rank), "825")[-1]
+    )
+    twice = messages(old({"00000000": {}, "null": {}}, {"nvidia": plugin()}))
+    assert "left out" in twice[0]
 
 
 def test_nothing_left_is_an_error() -> None:
@@ -409,6 +480,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_the_others_fail_with_the_reason(content: object, reason: str) -> None:
     assert reason in _refusal(content)
+    assert reason in _refusal(content, "0.0.2" if "v0.0.3" in str(content) else "0.0.3")
     with pytest.raises(DocumentError):
         read_document(content if isinstance(content, bytes) else json.dumps(content).encode(), "x")
 

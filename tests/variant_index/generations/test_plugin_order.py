@@ -58,6 +58,8 @@ def test_wishes_for_values(wished: list[str], used: list[str], kept: bool) -> No
 
 
 def test_nobody_knows_other_plugins() -> None:
+    gpus = ["gfx1100", "gfx942"]
+    assert not keeps_value_order("amd", "gfx_arch", gpus, gpus), "the machine decides"
     assert not keeps_feature_order("x86_64", ["level"], ["level"])
     assert not keeps_value_order("x86_64", "level", ["v4"], ["v4"])
     assert not keeps_value_order("nvidia", "rocm_version", ["7.0"], ["7.0"])
