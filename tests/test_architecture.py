@@ -27,7 +27,8 @@ _ALLOWED: dict[str, set[str]] = {
     "detection": {"errors", "model", _PROVIDER},
     "upstream": {"errors", "model", "generations", "simple_api"},
     "publish": {"errors", "model", "simple_api", "wheel"},
-    "shim": {"errors", "model", "selection", "simple_api", "upstream"},
+    "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
+    "shim": {"errors", "model", "selection", "simple_api", "upstream", "wheel"},
     "clients": {"errors", "model", "selection", "shim"},
     "demo": {
         "clients",
@@ -43,6 +44,7 @@ _ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
+        "check",
         *("clients", "demo", "generations", _PROVIDER),
     },
 }

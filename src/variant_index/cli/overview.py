@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "machine": "Show what this machine can run, and where each fact came from.",
     "label": "Turn ordinary wheels into variant wheels.",
     "convert": "Rewrite variants documents of one published form as another.",
+    "check": "Find what is wrong with wheels, releases and indexes.",
     "build": "Write a static index of wheels and variants.",
     "serve": "Serve a static index on loopback.",
     "explain": "Show which variant of a release would be chosen, and why.",

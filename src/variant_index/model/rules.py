@@ -118,7 +118,7 @@ _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
     ("VAR008", "error", "namespaces, priorities and providers of a document do not match", _RELABEL),
     ("VAR009", "error", "a key, namespace or value is listed twice", _RELABEL),
     ("VAR010", "error", "the document's major schema version is not known", "use a newer variant-index"),
-    ("VAR011", "warning", "values are not sorted", "nothing: variant-index build writes them sorted"),
+    ("VAR011", "warning", "values are not sorted", "none needed: variant-index build writes them sorted"),
     ("VAR012", "error", "a document is over 1 MB or 10000 values", "use fewer or coarser properties"),
     ("REL001", "error", "one label stands for different properties", "give one of them another label"),
     ("REL002", "error", "wheels order the namespaces differently", _SETTINGS),
@@ -139,7 +139,7 @@ _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
     ("REL109", "warning", "hardware is declared static, so that its variants install everywhere", _SETTINGS),
     ("REL110", "warning", "a feature looks like a known one misspelled", "correct it and label again"),
     ("REL111", "warning", "an unknown variants schema", _RELABEL),
-    ("REL112", "note", "a draft of the variants format, which may still change", "nothing"),
+    ("REL112", "note", "a draft of the variants format, which may still change", "none needed"),
     ("IDX001", "error", "a page cannot be read", _PUBLISH),
     ("IDX002", "error", "an entry of a page is malformed, so that installers ignore it", _PUBLISH),
     ("IDX003", "error", "the HTML and the JSON form of a page disagree", _PUBLISH),
@@ -155,6 +155,7 @@ _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
     ("IDX013", "error", "the list of projects and the pages do not match", _PUBLISH),
     ("IDX014", "error", "a page lists one file twice", _PUBLISH),
     ("IDX015", "note", "a file lies outside of the index and was not checked", "check the index by its URL"),
+    ("IDX016", "error", "a file's address does not end in its name", _PUBLISH),
 )
 
 RULES: dict[str, Rule] = {row[0]: Rule(*row) for row in _TABLE}

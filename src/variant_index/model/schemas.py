@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from variant_index.model.build_report import BuildReport
+from variant_index.model.check_report import CheckReport
 from variant_index.model.convert_report import ConvertReport
 from variant_index.model.document import VariantsDocument
 from variant_index.model.explain_report import ExplainReport
@@ -28,6 +29,7 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
     "explain-report": ("What `variant-index explain --json` prints", ExplainReport),
     "label-report": ("What `variant-index label --json` prints", LabelReport),
+    "check-report": ("What `variant-index check --json` prints", CheckReport),
     "build-report": ("What `variant-index build --json` prints", BuildReport),
     "convert-report": ("What `variant-index convert --json` prints", ConvertReport),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import json
 import ssl
@@ -10,7 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
@@ -129,8 +130,25 @@ class Network:
             self._remember(key, reply)
         return reply
 
-    def _get(self, url: str, limit: int, headers: Mapping[str, str]) -> Reply:
-        deadline = time.monotonic() + 4 * self._timeout
+    def download(self, url: str, file: BinaryIO, *, limit: int) -> Reply:
+        """Write what an address holds to `file`, and return the answer without its body.
+
+        Nothing is written when the status is not 200. The cache is not asked.
+
+        Args:
+            url: an http or https URL.
+            file: open for writing; what it holds after an error is of no use.
+            limit: the most bytes the address may send.
+
+        Raises:
+            UnreachableError: nothing answered, 5xx, or it took longer than 1 MB a second would.
+            UpstreamError: it sent too much, too many redirects, or one that is refused.
+        """
+        return self._get(url, limit, {"Accept": "*/*", "Accept-Encoding": "identity"}, file)
+
+    def _get(self, url: str, limit: int, headers: Mapping[str, str], file: BinaryIO | None = None) -> Reply:
+        allowed = 4 * self._timeout + (limit / 1e6 if file is not None else 0)
+        deadline = time.monotonic() + allowed
         wanted = {
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": f"variant-index/{__version__}",
@@ -140,7 +158,7 @@ class Network:
         }
         address = url
         for _ in range(_MAX_REDIRECTS + 1):
-            reply = self._get_once(address, wanted, limit, deadline)
+            reply = self._get_once(address, wanted, limit, deadline, file)
             if reply.status not in _REDIRECTS:
                 return reply
             target = _redirect_target(reply)
@@ -168,7 +186,14 @@ class Network:
         for pool in self._pools.values():
             pool.clear()
 
-    def _get_once(self, address: str, headers: Mapping[str, str], limit: int, deadline: float) -> Reply:
+    def _get_once(
+        self,
+        address: str,
+        headers: Mapping[str, str],
+        limit: int,
+        deadline: float,
+        file: BinaryIO | None = None,
+    ) -> Reply:
         shown = printable(address)
         self._refuse_insecure(address)
         try:
@@ -187,15 +212,18 @@ class Network:
             if response.status >= 500:
                 reason = printable(response.reason or "")
                 raise UnreachableError(f"{shown} answered {response.status} {reason}")
-            body = bytearray()
+            body = io.BytesIO() if file is None or response.status != 200 else file
+            size, start = 0, time.monotonic()
             while chunk := response.read1(_CHUNK, decode_content=True):
-                body += chunk
-                if len(body) > limit:
+                size += len(chunk)
+                if size > limit:
                     raise UpstreamError(f"{shown} sends more than {_megabytes(limit)}, refused")
                 if time.monotonic() > deadline:
-                    raise UnreachableError(f"{shown} took longer than {4 * self._timeout:g} s, given up")
+                    raise UnreachableError(f"{shown} took longer than {deadline - start:.0f} s, given up")
+                body.write(chunk)
             found = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(address, response.status, found, bytes(body))
+            content = body.getvalue() if isinstance(body, io.BytesIO) else b""
+            return Reply(address, response.status, found, content)
         except (HTTPError, OSError) as error:
             raise UnreachableError(f"{shown}: {_cause(error)}") from None
         finally:

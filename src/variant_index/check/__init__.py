@@ -1,0 +1,1 @@
+"""The linter: wheels, releases and whole indexes against the table of rules."""
