@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["in_sight", "load", "paths"]
 
-# Where drivers live when the loader does not know them: WSL2, the distributions, NixOS, GKE and COS.
+# Where drivers live when the loader does not know them: WSL2, the distributions, Jetson, NixOS, GKE and COS.
 _FOLDERS = (
     "/usr/lib/wsl/lib",
     "/usr/lib64",
@@ -22,6 +22,7 @@ _FOLDERS = (
     "/usr/lib/x86_64-linux-gnu/nvidia",
     "/usr/lib/aarch64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu/nvidia",
+    "/usr/lib/aarch64-linux-gnu/tegra",
     "/run/opengl-driver/lib",
     "/usr/local/nvidia/lib64",
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.torch_variant_provider.conftest import Answer, write_program
+from tests.torch_variant_provider.conftest import Answer, clean_environment, write_program
 from tests.torch_variant_provider.test_kfd import CPU, gpu, tree
 from torch_variant_provider.amd.detect import detect
 from torch_variant_provider.amd.gfx import normal_gfx
@@ -74,6 +77,24 @@ def test_a_tool_that_fails(ask: Ask, tmp_path: Path, body: str) -> None:
     folder = write_program(tmp_path / "bin", "rocminfo", body)
     answer = ask("amd", PATH=f"{folder}:/usr/bin:/bin")
     assert (answer.features, answer.stdout, answer.stderr) == ({}, "", "")
+
+
+def test_a_tool_that_hangs(tmp_path: Path) -> None:
+    folder = write_program(tmp_path / "bin", "rocminfo", "sleep 60")
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "torch_variant_provider", "--timeout", "1"],
+        env={**clean_environment(), "PATH": f"{folder}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert time.monotonic() - began < 10
+    assert "note: ROCm tools: rocminfo: it did not answer in 1 s" in done.stdout
+
+
+def test_hipinfo_of_windows() -> None:
+    text = "device#   0\nName:              AMD Radeon RX 7900 XTX\ngcnArchName:       gfx1100\n"
+    assert parse_architectures(text) == ("gfx1100",)
 
 
 def test_the_kernel_answers_before_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

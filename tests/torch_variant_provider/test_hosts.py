@@ -62,6 +62,17 @@ def test_forced_queries_import_next_to_nothing() -> None:
     assert {name.partition(".")[0] for name in loaded} <= {"__future__", "torch_variant_provider"}
 
 
+def test_a_machine_without_driver_loads_no_binding() -> None:
+    """On this machine, so the files looked for are those of the system; no library is loaded."""
+    code = f"import sys; before = set(sys.modules); {QUERY}; print(*sorted(set(sys.modules) - before))"
+    done = run(code, PATH="/nowhere")
+    if "did not" in done.stderr or "NVML" in done.stderr:
+        pytest.skip("this machine has a driver")
+    loaded = done.stdout.split()
+    assert "torch_variant_provider.nvidia.nvml" in loaded
+    assert not set(loaded) & HEAVY
+
+
 def test_variantlib_loads_the_entry_points(nvml_folder: Path) -> None:
     """The host reads JSON from the plugins' standard output: a driver that prints must not spoil it."""
     pytest.importorskip("variantlib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def test_a_masked_node_hides_no_other(tmp_path: Path) -> None:
     found = kfd.read(tree(tmp_path, CPU, None, gpu(110000)))
     assert found.values == {"gfx_arch": ("gfx1100",)}
     assert "node 1 may not be read" in found.notes[0]
+
+
+def test_a_node_that_is_a_pipe(tmp_path: Path) -> None:
+    root = tree(tmp_path, None, gpu(110000))
+    os.mkfifo(tmp_path / "sys/class/kfd/kfd/topology/nodes/0/properties")
+    assert kfd.read(root).values == {"gfx_arch": ("gfx1100",)}
 
 
 def test_a_node_that_is_a_folder(tmp_path: Path) -> None:

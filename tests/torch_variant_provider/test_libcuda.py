@@ -70,6 +70,25 @@ def test_a_link_stub_is_no_driver(ask: Ask, cuda_folder: Path) -> None:
     assert (answer.features, answer.stderr) == ({}, "")
 
 
+def test_a_text_file_in_the_place_of_the_library(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "libcuda.so.1").write_text("not a library")
+    assert ask("nvidia", LD_LIBRARY_PATH=tmp_path).features == {}
+
+
+def test_a_library_of_another_machine_type(ask: Ask, cuda_folder: Path, tmp_path: Path) -> None:
+    library = bytearray((cuda_folder / "libcuda.so.1").read_bytes())
+    library[18] = 243  # e_machine: RISC-V
+    (tmp_path / "libcuda.so.1").write_bytes(library)
+    assert ask("nvidia", LD_LIBRARY_PATH=tmp_path, FAKE_CUDA_GPUS="9.0").features == {}
+
+
+def test_a_hang_keeps_the_version(ask: Ask, cuda_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=cuda_folder, FAKE_CUDA_GPUS="8.6", FAKE_CUINIT_SLEEP_MS="60000")
+    assert list(answer.features) == [LOWER, UPPER]
+    assert "libcuda devices did not answer in 10 s" in answer.stderr
+    assert answer.stdout == ""
+
+
 def test_nvml_knows_better(ask: Ask, nvml_folder: Path, cuda_folder: Path) -> None:
     answer = ask(
         "nvidia",

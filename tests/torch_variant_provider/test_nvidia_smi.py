@@ -102,6 +102,41 @@ def test_both_labels_wherever_they_stand() -> None:
     assert parse_query("CUDA Version : 12.4") == {"cuda_version": "12.4"}
 
 
+BANNER = """Sun Jun  7 08:16:57 2026
++-----------------------------------------------------------------------------------------+
+| NVIDIA-SMI {driver}              {label}: {driver}     {cuda}     |
+|-------------------------------+----------------------+----------------------+
+|   0  NVIDIA B200                    On  |   00000000:63:00.0 Off |                    0 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("driver", "label", "cuda", "facts"),
+    [
+        ("610.43.02", "KMD Version", "CUDA UMD Version: 13.3", {"cuda_version": "13.3"}),
+        ("450.57", "Driver Version", "CUDA Version: 11.0", {"cuda_version": "11.0"}),
+        ("560.35", "Driver Version", "CUDA Version: N/A ", {}),
+        ("331.62", "Driver Version", "", {}),
+    ],
+)
+def test_banners(driver: str, label: str, cuda: str, facts: dict[str, str]) -> None:
+    text = BANNER.format(driver=driver, label=label, cuda=cuda)
+    assert parse_query(text) == {**facts, "kernel_driver": driver}
+
+
+def test_the_banner_stands_in(ask: Ask, tmp_path: Path) -> None:
+    banner = BANNER.format(driver="610.43.02", label="KMD Version", cuda="CUDA UMD Version: 13.3")
+    body = f'case "$*" in\n"") cat <<"E"\n{banner}\nE\n;;\n-q) echo "Driver Version : 610.43.02" ;;\nesac'
+    folder = write_program(tmp_path / "bin", "nvidia-smi", body)
+    assert ask("nvidia", PATH=f"{folder}:/usr/bin:/bin").features[LOWER][0] == "13.3"
+
+
+def test_deprecated_labels_with_remarks() -> None:
+    remark = "[Deprecated; will be removed in CUDA 14.0. Use CUDA UMD Version instead]"
+    text = f"Driver Version : 610.43.03 {remark}\nCUDA Version : 13.3 {remark}\n"
+    assert parse_query(text) == {"cuda_version": "13.3", "kernel_driver": "610.43.03"}
+
+
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
     parse_query(text)

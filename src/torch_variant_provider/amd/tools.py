@@ -1,6 +1,9 @@
-"""ROCm's tools, where the kernel's topology does not tell: WSL2, and kernels that do not name the GPUs."""
+"""ROCm's tools, where the kernel's topology does not tell: WSL2, Windows, kernels that name no GPUs."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 from torch_variant_provider.amd.gfx import gfx_number, normal_gfx
 from torch_variant_provider.facts import Findings
@@ -11,15 +14,17 @@ __all__ = ["NAME", "parse_architectures", "read"]
 
 NAME = "ROCm tools"
 
-_TOOLS = ("rocm_agent_enumerator", "rocminfo")
+# Windows has only the HIP SDK's tool (not checked on a real machine).
+_TOOLS = ("hipinfo",) if sys.platform == "win32" else ("rocm_agent_enumerator", "rocminfo")
 _TARGET = "amdgcn-amd-amdhsa--"
 
 
 def read(root: str) -> Findings:
-    """Return `gfx_arch` as `rocm_agent_enumerator` or `rocminfo` prints it, largest first."""
+    """Return `gfx_arch` as `rocm_agent_enumerator`, `rocminfo` or `hipinfo` prints it, largest first."""
     found = Findings()
+    folders = (os.path.join(os.environ.get("HIP_PATH", ""), "bin"), below(root, "/opt/rocm/bin"))  # noqa: PTH118
     for tool in _TOOLS:
-        path = find_program(tool, (below(root, "/opt/rocm/bin"),))
+        path = find_program(tool, folders)
         if path is None:
             continue
         text, reason = run_program(path)

@@ -19,6 +19,7 @@ _WSL = "/usr/lib/wsl/lib"
 
 # R610 and newer have both, the old one with a remark; the new one is the user-mode driver's.
 _CUDA_LABELS = ("CUDA UMD Version", "CUDA Version")
+_DRIVER_LABELS = ("Driver Version", "KMD Version")
 
 
 def read(root: str) -> Findings:
@@ -30,6 +31,9 @@ def read(root: str) -> Findings:
     if text is None:
         return Findings(notes=[f"{NAME}: {reason}"])
     found = Findings(dict(parse_query(text)))
+    if "cuda_version" not in found.values:
+        text, _ = run_program(path)  # the banner of a tool whose long page has no such line
+        found.values = {**parse_query(text or ""), **found.values}
     text, reason = run_program(path, "--query-gpu=compute_cap", "--format=csv,noheader")
     if text is None:  # before R495 there is no such query
         found.notes.append(f"{NAME}: asked for compute capabilities, {reason}")
@@ -39,22 +43,30 @@ def read(root: str) -> Findings:
 
 
 def parse_query(text: str) -> dict[str, str]:
-    """Return the facts in the output of `nvidia-smi -q`; `N/A` in any form is not known."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        label, _, value = line.partition(":")
-        found.setdefault(label.strip(), value.strip())
+    """Return the facts in the output of `nvidia-smi -q` or in its banner; `N/A` is not known."""
     facts: dict[str, str] = {}
     for label in _CUDA_LABELS:
-        words = found.get(label, "").split()
-        version = parse_version(words[0]) if words else None
+        version = parse_version(_first_word_after(label, text))
         if version is not None:
             facts["cuda_version"] = version_text(version)
             break
-    driver = found.get("Driver Version", "")
-    if parse_version(driver) is not None:
-        facts["kernel_driver"] = driver
+    for label in _DRIVER_LABELS:
+        driver = _first_word_after(label, text)
+        if parse_version(driver) is not None:
+            facts["kernel_driver"] = driver
+            break
     return facts
+
+
+def _first_word_after(label: str, text: str) -> str:
+    """Return the word after the first `label :`, wherever in a line that stands."""
+    for line in text.splitlines():
+        _, found, rest = line.partition(label)
+        before, colon, value = rest.partition(":")
+        words = value.split(maxsplit=1)
+        if found and colon and not before.strip() and words:
+            return words[0]
+    return ""
 
 
 def parse_capabilities(text: str) -> tuple[str, ...]:
