@@ -288,6 +288,8 @@ def _check_extra(entry: Entry, extra: bytes, *, zip64: bytes | None) -> None:
     shown = printable(entry.name)
     if len(extra) > MAX_EXTRA_BYTES:
         raise DirectoryError(f"{shown} has extra fields that are too long", "WHL116")
+    if b"PK\x03\x04" in extra or b"PK\x05\x06" in extra:
+        raise DirectoryError(f"{shown} has an archive in its extra fields", "WHL116")
     position = 0
     while position < len(extra):
         kind = int.from_bytes(extra[position : position + 2], "little")
