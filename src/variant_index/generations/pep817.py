@@ -161,9 +161,8 @@ def _used(
     used: dict[str, dict[str, set[str]]] = {}
     for properties in variants.values():
         for namespace, features in properties.items():
-            if features:
-                for feature, values in features.items():
-                    used.setdefault(namespace, {}).setdefault(feature, set()).update(values)
+            for feature, values in features.items():
+                used.setdefault(namespace, {}).setdefault(feature, set()).update(values)
     return used
 
 
