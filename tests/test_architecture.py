@@ -26,9 +26,10 @@ _ALLOWED: dict[str, set[str]] = {
     "wheel": {"errors", "model"},
     "detection": {"errors", "model", _PROVIDER},
     "upstream": {"errors", "model", "generations", "simple_api"},
+    "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
     "publish": {"errors", "model", "simple_api", "wheel"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
-    "shim": {"errors", "model", "selection", "simple_api", "upstream", "wheel"},
+    "shim": {"errors", "model", "selection", "simple_api", "torch_index", "upstream", "wheel"},
     "clients": {"errors", "model", "selection", "shim"},
     "demo": {
         "clients",
@@ -45,7 +46,7 @@ _ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
         "check",
-        *("clients", "demo", "generations", _PROVIDER),
+        *("clients", "demo", "generations", "torch_index", _PROVIDER),
     },
 }
 """Room -> the rooms it may import from; what flows in flows one way."""
@@ -58,6 +59,10 @@ _FILES = {
 _PURE = [
     *(_SRC / "variant_index" / "selection").glob("*.py"),
     *(_SRC / "variant_index" / "generations").glob("*.py"),
+    *(
+        _SRC / "variant_index" / "torch_index" / f"{name}.py"
+        for name in ("backends", "builds", "decide", "family", "table")
+    ),
     *(path for path in (_SRC / "variant_index" / "model").glob("*.py") if path.name not in _FILES),
     *(_SRC / "variant_index" / "simple_api").glob("*.py"),
     _SRC / "variant_index" / "errors.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from variant_index.model.explain_report import ExplainReport
+    from variant_index.model.properties import Properties
+    from variant_index.shim.target import TargetPython
+    from variant_index.shim.torch_family import TorchFamily
     from variant_index.shim.version_choice import ReleaseVerdict
 
 __all__ = ["command"]
@@ -85,9 +89,52 @@ def _explain(
     requirement: Requirement, options: SourceOptions, python: str, detection: DetectionSettings, *, pre: bool
 ) -> tuple[ReleaseVerdict | None, list[str]]:
     from variant_index.model.filename import canonical_name
-    from variant_index.selection.choice import Choice, choose
-    from variant_index.shim.present import choose_release
     from variant_index.shim.target import ask_target
+    from variant_index.shim.torch_family import TorchFamily
+    from variant_index.torch_index.family import FAMILY
+
+    name = canonical_name(requirement.name)
+    torch = options.torch()
+    supported = cache(lambda: detection.profile(partial(say, "warning")).supported())
+    if torch.source is not None and name in FAMILY:
+        family = TorchFamily.open(torch, options.network())
+        assert family is not None
+        return _explain_family(requirement, family, supported(), ask_target(python), pre=pre)
+    return _explain_release(requirement, options, supported, ask_target(python), pre=pre)
+
+
+def _explain_family(
+    requirement: Requirement,
+    family: TorchFamily,
+    supported: Properties,
+    target: TargetPython,
+    *,
+    pre: bool,
+) -> tuple[ReleaseVerdict | None, list[str]]:
+    from variant_index.model.filename import canonical_name
+    from variant_index.shim.family_choice import choose_family_release
+    from variant_index.shim.torch_family import held_back_note
+
+    name = canonical_name(requirement.name)
+    project = family.project(name, supported, target.tags)
+    if project is None:
+        return None, [f"PyTorch's index has no project {printable(name)}"]
+    verdict = choose_family_release(requirement, project, allow_prereleases=pre)
+    note = held_back_note(project)
+    return verdict, [*project.problems, *([note] if note is not None else [])]
+
+
+def _explain_release(
+    requirement: Requirement,
+    options: SourceOptions,
+    supported: Callable[[], Properties],
+    target: TargetPython,
+    *,
+    pre: bool,
+) -> tuple[ReleaseVerdict | None, list[str]]:
+    from variant_index.model.filename import canonical_name
+    from variant_index.selection.choice import Choice, choose
+    from variant_index.shim.present import choose_release, held_back_releases, yanked_release
     from variant_index.shim.version_choice import choose_version
     from variant_index.upstream.project import Upstream
     from variant_index.upstream.releases import Release, group_releases
@@ -98,20 +145,25 @@ def _explain(
     fetched = Upstream(options.sources(), network).project(name)
     if fetched is None:
         return None, [f"no source has project {printable(name)}"]
-    target = ask_target(python)
-    sidecars = SidecarReader(network)
-    supported = cache(lambda: detection.profile(partial(say, "warning")).supported())
     warnings = [*fetched.problems, *fetched.page.problems]
+    grouped = group_releases(fetched.page)
+    # Newer releases than those that match decide nothing.
+    matching = [version for version in grouped.by_version if requirement.specifier.contains(version, True)]
+    relevant = [one for one in grouped.with_variants if matching and one.version <= max(matching)]
+    documents = SidecarReader(network).read(relevant)
+    warnings += documents.problems
 
     def judge(release: Release) -> Choice:
         if not release.has_variants:
             return choose(release.wheels, None, {}, target.tags)
-        documents = sidecars.read([release])
-        warnings.extend(documents.problems)
         return choose_release(release, documents.by_version.get(release.version), supported(), target.tags)
 
-    releases = group_releases(fetched.page).by_version.values()
-    verdict = choose_version(requirement, releases, target.version, judge, allow_prereleases=pre)
+    releases = dict(grouped.by_version)
+    if options.torch().prefer == "hardware":
+        choices = {release.version: judge(release) for release in relevant}
+        for version, reason in held_back_releases(releases, choices, documents.by_version).items():
+            releases[version] = yanked_release(releases[version], reason)
+    verdict = choose_version(requirement, releases.values(), target.version, judge, allow_prereleases=pre)
     return verdict, warnings
 
 

@@ -69,6 +69,7 @@ def command(
         lambda: detection.profile(partial(say, "warning")),
         lambda: tags_of(target),
         Journal(say),
+        torch=options.torch(),
         port=port,
     )
     with server:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from variant_index.torch_index.settings import TorchSettings
     from variant_index.upstream.network import Network
     from variant_index.upstream.source import Source
 
@@ -19,12 +20,13 @@ __all__ = ["SourceOptions", "source_options", "target_python"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_PYPI = "https://pypi.org/simple/"
+
 _OPTIONS = (
     click.option(
         "-i",
         "--index-url",
-        default="https://pypi.org/simple/",
-        show_default=True,
+        show_default=_PYPI,
         metavar="URL",
         help="The first index to ask.",
     ),
@@ -62,6 +64,17 @@ _OPTIONS = (
         help="Seconds to wait for an index.",
     ),
     click.option(
+        "--torch-index",
+        metavar="URL|off",
+        help="PyTorch's index or a mirror, for torch and its family; `off` asks the other indexes for them."
+        " By default https://download.pytorch.org/whl, unless --index-url is given.",
+    ),
+    click.option(
+        "--prefer",
+        type=click.Choice(["hardware", "version"]),
+        help="The newest release that uses the hardware (the default), or the newest release.",
+    ),
+    click.option(
         "--python",
         type=click.Path(exists=True, dir_okay=False),
         metavar="PATH",
@@ -74,20 +87,33 @@ _OPTIONS = (
 class SourceOptions:
     """The values of the options that say where packages come from."""
 
-    index_url: str
+    index_url: str | None
     extra_index_urls: Sequence[str]
     find_links: Sequence[str]
     cert: str | None
     proxy: str | None
     trusted_hosts: Sequence[str]
     timeout: float
+    torch_index: str | None = None
+    prefer: str | None = None
 
     def sources(self) -> list[Source]:
         """Return the sources in order; raises `SourceError` for an address that cannot be read."""
         from variant_index.upstream.source import Source
 
-        indexes = [Source(url) for url in (self.index_url, *self.extra_index_urls)]
+        indexes = [Source(url) for url in (self.index_url or _PYPI, *self.extra_index_urls)]
         return [*indexes, *(Source.find_links(location) for location in self.find_links)]
+
+    def torch(self) -> TorchSettings:
+        """Return where the torch family comes from; raises `InputError` for what cannot be understood."""
+        from variant_index.torch_index.settings import torch_settings
+
+        return torch_settings(
+            os.environ,
+            torch_index=self.torch_index,
+            prefer=self.prefer,
+            own_index=self.index_url is not None,
+        )
 
     def network(self) -> Network:
         """Return the network; raises `SourceError` for an unusable certificate file or proxy."""

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from variant_index.model.machine import MachineProfile
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.journal import Journal
+    from variant_index.torch_index.settings import TorchSettings
     from variant_index.upstream.source import Source
 
 __all__ = ["main"]
@@ -98,6 +100,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     ]
     check_requirements(files, os.environ)
     sources = _sources(arguments, configuration)
+    torch = _torch(arguments, configuration)
     network_settings = _network_settings(arguments, configuration, proxy)
     endpoint = Endpoint.open()
     journals: list[Journal] = []
@@ -116,7 +119,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             network = Network(*network_settings, cache=cache)
             tags = _tags(arguments, interpreter, target)
             machine = _machine(detection, journal)
-            server = ShimServer(sources, network, machine, tags, journal, endpoint=endpoint)
+            server = ShimServer(sources, network, machine, tags, journal, torch=torch, endpoint=endpoint)
             until_pip_ends.enter_context(server)
             journals.append(journal)
 
@@ -151,7 +154,8 @@ def _report(
     from variant_index.clients.pip.report import exit_status, report_lines
 
     quiet = configuration.flag(arguments, "quiet")
-    for line in report_lines(journal.chosen(), journal.warnings, journal.failures, quiet=quiet):
+    hints = journal.hints if status != 0 else ()
+    for line in report_lines(journal.chosen(), (*journal.warnings, *hints), journal.failures, quiet=quiet):
         _say(line)
     records = arguments.command == "lock" or configuration.value(arguments, "report") is not None
     if records and (journal.chosen() or local):
@@ -200,6 +204,14 @@ def _sources(arguments: PipArguments, configuration: PipConfiguration) -> list[S
         *(Source(Path(url).absolute().as_uri() if Path(url).is_dir() else url) for url in indexes),
         *map(Source.find_links, configuration.values(arguments, "find-links")),
     ]
+
+
+def _torch(arguments: PipArguments, configuration: PipConfiguration) -> TorchSettings:
+    """Return where the torch family comes from: PyTorch's index, unless the command line names another."""
+    from variant_index.torch_index.settings import torch_settings
+
+    settings = torch_settings(os.environ, own_index=arguments.given("index-url"))
+    return replace(settings, source=None) if configuration.flag(arguments, "no-index") else settings
 
 
 def _machine(detection: DetectionSettings, journal: Journal) -> Callable[[], MachineProfile]:

@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 from variant_index.errors import VariantIndexError
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
+from variant_index.selection.preference import Preference
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.present import Listed, Presented, present
+from variant_index.shim.torch_family import TorchFamily, held_back_note, present_family
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 from variant_index.upstream.local import local_path
@@ -57,6 +59,8 @@ class Catalog:
         journal: Journal,
         files: FileTable,
         wheels: LocalWheels,
+        family: TorchFamily | None = None,
+        prefer: Preference = "hardware",
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -68,6 +72,8 @@ class Catalog:
             journal: takes the warnings.
             files: takes the files that are linked through the shim.
             wheels: reads wheels of local folders.
+            family: answers for the torch family; None where that comes from the user's sources as well.
+            prefer: what comes first, a build that uses the hardware or the newest release.
         """
         self._upstream = upstream
         self._sidecars = sidecars
@@ -76,6 +82,8 @@ class Catalog:
         self._journal = journal
         self._files = files
         self._wheels = wheels
+        self._family = family
+        self._prefer = prefer
         self._lock = threading.Lock()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
 
@@ -91,15 +99,19 @@ class Catalog:
             UpstreamError: a source failed.
             VariantIndexError: the machine or the target interpreter could not be asked.
         """
+        if self._family is not None and name in self._family:
+            presented = self._present_family(self._family, name)
+            return None if presented is None else self._render(presented, form)
         fetched = self._upstream.project(name, PREFER_JSON if form == JSON_TYPE else PREFER_HTML)
         if fetched is None:
             return None
         self._journal.warn(fetched.problems)
         if fetched.raw is not None and not fetched.found and _is_plain(fetched.raw, form, accept):
             return Page(fetched.raw.content_type, fetched.raw.body)
-        presented = self._present(fetched)
-        listed = tuple(map(self._linked, presented.files))
-        page = ProjectPage(name, listed)
+        return self._render(self._present(fetched), form)
+
+    def _render(self, presented: Presented, form: str) -> Page:
+        page = ProjectPage(presented.name, tuple(map(self._linked, presented.files)))
         if form == JSON_TYPE:
             return Page(form, render_json(page))
         return Page(f"{form}; charset=utf-8", render_html(page))
@@ -115,8 +127,21 @@ class Catalog:
             target = beside.submit(self._ask_target)
             documents = self._sidecars.read(releases.with_variants)
             supported, tags = target.result()
-        presented = present(page, releases, documents.by_version, supported, tags)
+        presented = present(page, releases, documents.by_version, supported, tags, prefer=self._prefer)
         self._journal.warn((*documents.problems, *presented.warnings))
+        return presented
+
+    def _present_family(self, family: TorchFamily, name: str) -> Presented | None:
+        supported, tags = self._ask_target()
+        project = family.project(name, supported, tags)
+        found, problems = self._upstream.found(name)
+        self._journal.warn(problems)
+        if project is None:
+            return Presented(name, tuple(map(Listed, found)), ()) if found else None
+        presented = present_family(project, found)
+        self._journal.warn(presented.warnings)
+        if (note := held_back_note(project)) is not None:
+            self._journal.hint(note)
         return presented
 
     def _linked(self, listed: Listed) -> ProjectFile:

@@ -26,6 +26,7 @@ class Journal:
         self._considered: dict[str, Chosen] = {}
         self._warnings: dict[str, None] = {}
         self._failures: dict[str, None] = {}
+        self._hints: dict[str, None] = {}
 
     def note_download(self, chosen: Chosen) -> None:
         """Record that a client fetched a chosen wheel."""
@@ -43,6 +44,11 @@ class Journal:
     def warn(self, lines: Iterable[str]) -> None:
         """Record warnings; each is kept once."""
         self._note(self._warnings, lines, "warning")
+
+    def hint(self, line: str) -> None:
+        """Record what helps only someone who did not get what he wanted."""
+        with self._lock:
+            self._hints[line] = None
 
     def fail(self, line: str) -> None:
         """Record that a source or this machine could not be read."""
@@ -62,6 +68,12 @@ class Journal:
         """The warnings so far, one printable line each."""
         with self._lock:
             return tuple(self._warnings)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What to say when the installer failed, one printable line each."""
+        with self._lock:
+            return tuple(self._hints)
 
     @property
     def failures(self) -> tuple[str, ...]:

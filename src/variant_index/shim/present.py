@@ -17,6 +17,7 @@ from variant_index.errors import printable
 from variant_index.model.filename import WheelFilename
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import Candidate, Choice, TargetTags, choose
+from variant_index.selection.preference import Preference, held_back, uses_accelerator
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.upstream.releases import Release, Releases
 from variant_index.upstream.sidecar import STRONG_HASHES
@@ -24,7 +25,8 @@ from variant_index.upstream.sidecar import STRONG_HASHES
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
-__all__ = ["Chosen", "Listed", "Presented", "choose_release", "legal_filename", "present"]
+__all__ = ["Chosen", "Listed", "Presented", "choose_release", "held_back_releases", "legal_filename"]
+__all__ += ["present", "yanked_release"]
 
 _UNCHECKED: Final = "is listed without a SHA-256 hash, so its bytes could not be checked"
 
@@ -86,12 +88,15 @@ def present(
     documents: Mapping[Version, VariantsDocument],
     supported: Properties,
     tags: TargetTags,
+    *,
+    prefer: Preference = "hardware",
 ) -> Presented:
     """Decide what to list.
 
     Releases without labelled wheels stay as they are. Of one with variants the wheels of the chosen
     label and build remain; when nothing fits, its default wheels do, and sdists always do.
-    Variants documents are never listed.
+    Variants documents are never listed. A release that leaves hardware idle which an older one uses is
+    listed as yanked (PEP 592): installers take it only where it is pinned.
 
     Args:
         page: the upstream page.
@@ -99,13 +104,17 @@ def present(
         documents: the usable variants documents.
         supported: what the machine supports, as `choose` takes it.
         tags: the target interpreter's tags.
+        prefer: what comes first, a build that uses the hardware or the newest release.
     """
     warnings = list(releases.problems)
     kept: dict[str, Listed] = {}
+    choices: dict[Version, Choice] = {}
     for release in releases.with_variants:
         choice = choose_release(release, documents.get(release.version), supported, tags)
         warnings += _unchecked_warning(release, choice)
         kept.update(_kept_wheels(release, choice))
+        choices[release.version] = choice
+    held = held_back_releases(releases.by_version, choices, documents) if prefer == "hardware" else {}
     files = []
     for file in page.files:
         release_of_file = releases.of_file.get(file.filename)
@@ -116,10 +125,39 @@ def present(
             if not file.filename.endswith(".whl"):
                 files.append(Listed(file))
         elif not file.filename.endswith(".whl") or not release_of_file.has_variants:
-            files.append(Listed(file))
+            files.append(_yanked(Listed(file), held.get(release_of_file.version)))
         elif (listed := kept.pop(file.filename, None)) is not None:
-            files.append(listed)
+            files.append(_yanked(listed, held.get(release_of_file.version)))
     return Presented(page.name, tuple(files), tuple(warnings))
+
+
+def held_back_releases(
+    releases: Mapping[Version, Release],
+    choices: Mapping[Version, Choice],
+    documents: Mapping[Version, VariantsDocument],
+) -> dict[Version, str]:
+    """Return the releases to hold back and why, one line each; see `selection.preference`.
+
+    Args:
+        releases: the releases that were judged.
+        choices: the choice of each.
+        documents: their usable variants documents; a release without one is neither held back nor a reason
+            to hold another one back.
+    """
+    uses_hardware = {}
+    for version, choice in choices.items():
+        document, winner = documents.get(version), choice.selected
+        if document is None or winner is None or releases[version].wheels[winner.wheel].yanked:
+            continue
+        uses_hardware[version] = uses_accelerator(document.variants.get(winner.wheel.label, {}))
+    reasons = {}
+    for version, better in held_back(uses_hardware).items():
+        label = choices[better].presented[0].label
+        why = choices[version].explanation.rpartition("no other fits: ")[2]
+        reasons[version] = (
+            f"{releases[version]} has no build for this machine's GPU ({why}); {better} ({label}) uses it"
+        )
+    return reasons
 
 
 def choose_release(
@@ -165,6 +203,22 @@ def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
         chosen = Chosen(release.name, str(release.version), wheel.label, choice.explanation, wheel.filename)
         kept[wheel.filename] = Listed(replace(file, filename=legal_filename(wheel)), chosen)
     return kept
+
+
+def yanked_release(release: Release, reason: str) -> Release:
+    """Return a release that is held back as clients see it: every file yanked."""
+    return replace(
+        release,
+        wheels={wheel: replace(file, yanked=reason) for wheel, file in release.wheels.items()},
+        sdists=[replace(file, yanked=reason) for file in release.sdists],
+    )
+
+
+def _yanked(listed: Listed, reason: str | None) -> Listed:
+    if reason is None:
+        return listed
+    chosen = listed.chosen and replace(listed.chosen, reason=f"pinned; {reason}")
+    return Listed(replace(listed.file, yanked=printable(reason, 500)), chosen)
 
 
 def _unchecked_warning(release: Release, choice: Choice) -> list[str]:

@@ -21,6 +21,8 @@ from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.torch_family import TorchFamily
+from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
 from variant_index.upstream.sidecar import SidecarReader
@@ -49,6 +51,7 @@ class ShimServer:
         tags: Callable[[], TargetTags],
         journal: Journal,
         *,
+        torch: TorchSettings | None = None,
         port: int = 0,
         endpoint: Endpoint | None = None,
     ) -> None:
@@ -60,6 +63,7 @@ class ShimServer:
             machine: detects the machine; called once and only when a page has variants.
             tags: asks the target interpreter for its tags; called like `machine`.
             journal: takes what happens.
+            torch: where the torch family comes from and what is preferred; None for the user's sources.
             port: 0 for any free one.
             endpoint: an endpoint that listens already; it is closed with the server. None for a new one.
 
@@ -78,6 +82,8 @@ class ShimServer:
             journal=journal,
             files=files,
             wheels=wheels,
+            family=TorchFamily.open(torch, network) if torch is not None else None,
+            prefer=torch.prefer if torch is not None else "hardware",
         )
         self._server.site = Site(endpoint, catalog, files, wheels, journal)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

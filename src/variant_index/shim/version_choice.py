@@ -17,7 +17,7 @@ from variant_index.upstream.releases import Release
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["FileVerdict", "ReleaseVerdict", "choose_version"]
+__all__ = ["FileVerdict", "ReleaseVerdict", "choose_version", "is_pinned"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def choose_version(
         The verdict on the chosen release; when nothing can be installed, that on the newest matching one;
         None when no release matches.
     """
-    pinned = _is_pinned(requirement.specifier)
+    pinned = is_pinned(requirement.specifier)
     newest: ReleaseVerdict | None = None
     for release in _in_order(requirement.specifier, releases, allow_prereleases):
         verdict = _judge_release(release, Version(python_version), judge, pinned=pinned)
@@ -99,7 +99,8 @@ def _in_order(specifier: SpecifierSet, releases: Iterable[Release], allow_prerel
     )
 
 
-def _is_pinned(specifier: SpecifierSet) -> bool:
+def is_pinned(specifier: SpecifierSet) -> bool:
+    """Tell whether a specifier names one version, which lets installers take a yanked file (PEP 592)."""
     return any(
         part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*"))
         for part in specifier

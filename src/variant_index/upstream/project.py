@@ -98,6 +98,14 @@ class Upstream:
                 return FetchedProject(name, source, raw, found, problems)
         return FetchedProject(name, None, None, found, problems) if found else None
 
+    def found(self, name: str) -> tuple[tuple[ProjectFile, ...], tuple[str, ...]]:
+        """Return the files of find-links locations alone, and what of these was ignored.
+
+        Raises:
+            UpstreamError: a location cannot be read.
+        """
+        return self._find_links.files(name)
+
     def _ask(self, source: Source, name: str, accept: str) -> RawPage | None:
         url = source.project_url(name)
         if (folder := local_path(url)) is not None:

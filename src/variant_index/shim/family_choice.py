@@ -1,0 +1,82 @@
+"""Which release of a project of the torch family an installer takes, with the verdict on its wheels; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from variant_index.shim.torch_family import FamilyProject
+from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned
+from variant_index.torch_index.builds import Build
+from variant_index.torch_index.decide import ReleaseDecision
+from variant_index.upstream.releases import Release
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["choose_family_release"]
+
+
+def choose_family_release(
+    requirement: Requirement, project: FamilyProject, *, allow_prereleases: bool = False
+) -> ReleaseVerdict | None:
+    """Choose as pip does with the page that is presented: the newest match that is not yanked, or the pin.
+
+    Args:
+        requirement: the specifier is used; it may name a local version, as in `==2.9.0+cpu`.
+        project: the project, decided.
+        allow_prereleases: pip's `--pre`.
+
+    Returns:
+        The verdict on the release; when every match is held back, that on the newest; None without a match.
+    """
+    specifier = requirement.specifier
+
+    def matches(build: Build) -> bool:
+        return specifier.contains(build.version, prereleases=True)
+
+    pinned = is_pinned(specifier)
+    as_one = allow_prereleases or bool(specifier.prereleases)
+    passed_over: ReleaseVerdict | None = None
+    for decision in sorted(
+        project.decisions,
+        key=lambda one: (as_one or not one.version.is_prerelease, one.version),
+        reverse=True,
+    ):
+        builds = (*decision.chosen, *(verdict.build for verdict in decision.pinnable))
+        if not any(map(matches, builds)):
+            continue
+        free = any(map(matches, decision.chosen)) and not decision.held_back
+        verdict = _verdict(project.name, decision, matches, usable=free or pinned)
+        if free or pinned:
+            return verdict
+        passed_over = passed_over or verdict
+    return passed_over
+
+
+def _verdict(
+    name: str, decision: ReleaseDecision, matches: Callable[[Build], bool], *, usable: bool
+) -> ReleaseVerdict:
+    fitting: list[tuple[Build, str]] = []
+    others: list[tuple[Build, str]] = []
+    for build in decision.chosen:
+        if usable and matches(build):
+            fitting.append((build, decision.reason))
+        else:
+            others.append((build, decision.held_back or f"not asked for; {decision.reason}"))
+    for one in decision.pinnable:
+        if usable and matches(one.build) and (one.rank is not None or not fitting):
+            fitting.append((one.build, one.reason))
+        else:
+            others.append((one.build, one.reason))
+    others += [(one.build, one.reason) for one in decision.refused]
+    ranked = [_file(build, rank, reason) for rank, (build, reason) in enumerate(fitting, start=1)]
+    return ReleaseVerdict(Release(name, decision.version), (*ranked, *_unranked(others)))
+
+
+def _unranked(builds: Iterable[tuple[Build, str]]) -> Iterable[FileVerdict]:
+    return (_file(build, None, reason) for build, reason in builds)
+
+
+def _file(build: Build, rank: int | None, reason: str) -> FileVerdict:
+    return FileVerdict(build.file, build.folder, rank, reason)

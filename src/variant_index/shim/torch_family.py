@@ -1,0 +1,183 @@
+"""The torch family for a client: PyTorch's index read, decided once for torch, presented as one index."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from variant_index.errors import UpstreamError, printable
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import TargetTags
+from variant_index.selection.preference import Preference
+from variant_index.shim.present import Chosen, Listed, Presented
+from variant_index.simple_api.page import ProjectFile
+from variant_index.torch_index.builds import Build
+from variant_index.torch_index.decide import FamilyBackend, ReleaseDecision, decide, family_backend
+from variant_index.torch_index.family import FAMILY, TORCH
+from variant_index.torch_index.reader import TorchIndex
+from variant_index.torch_index.settings import TorchSettings
+from variant_index.upstream.network import Network
+
+__all__ = ["FamilyProject", "TorchFamily", "held_back_note", "present_family"]
+
+
+@dataclass(frozen=True)
+class FamilyProject:
+    """One project of the family, decided.
+
+    Attributes:
+        name: the project's normal name.
+        decisions: its releases, newest first.
+        problems: what was left out and why, one printable line each.
+    """
+
+    name: str
+    decisions: tuple[ReleaseDecision, ...]
+    problems: tuple[str, ...]
+
+
+class TorchFamily:
+    """Decides for the torch family; what it decided for torch holds for the rest. Safe between threads."""
+
+    def __init__(
+        self, index: TorchIndex, prefer: Preference = "hardware", *, allow_unhashed: bool = False
+    ) -> None:
+        """Prepare; nothing is fetched yet.
+
+        Args:
+            index: PyTorch's index.
+            prefer: what comes first, the hardware or the newest release.
+            allow_unhashed: whether wheels without a hash may be used.
+        """
+        self._index = index
+        self._prefer = prefer
+        self._allow_unhashed = allow_unhashed
+        self._lock = threading.Lock()
+        self._torch: FamilyBackend | None = None
+
+    @classmethod
+    def open(cls, settings: TorchSettings, network: Network) -> TorchFamily | None:
+        """Return the family as set up, None where it comes from the user's index like all else."""
+        if settings.source is None:
+            return None
+        index = TorchIndex(settings.source, network, settings.backends)
+        return cls(index, settings.prefer, allow_unhashed=settings.allow_unhashed)
+
+    def __contains__(self, name: str) -> bool:
+        return name in FAMILY
+
+    def project(self, name: str, supported: Properties, tags: TargetTags) -> FamilyProject | None:
+        """Return a project of the family; None when PyTorch's index does not have it.
+
+        Raises:
+            UpstreamError: a page cannot be read, or the index has no torch.
+        """
+        if name == TORCH:
+            return self._decide_torch(supported, tags)
+        with self._lock:
+            torch = self._torch
+        if torch is None:
+            self._decide_torch(supported, tags)
+            torch = self._torch
+        return self._decide(name, supported, tags, torch)
+
+    def _decide_torch(self, supported: Properties, tags: TargetTags) -> FamilyProject:
+        found = self._decide(TORCH, supported, tags, None)
+        if found is None:
+            url = printable(self._index.source.url)
+            raise UpstreamError(f"{url} has no torch, so it is not PyTorch's index or a mirror of it")
+        with self._lock:
+            self._torch = family_backend(found.decisions)
+        return found
+
+    def _decide(
+        self, name: str, supported: Properties, tags: TargetTags, torch: FamilyBackend | None
+    ) -> FamilyProject | None:
+        project = self._index.project(name, supported)
+        if project is None:
+            return None
+        decisions = decide(
+            name,
+            project.builds,
+            supported,
+            tags,
+            family=torch,
+            prefer=self._prefer,
+            allow_unhashed=self._allow_unhashed,
+        )
+        unhashed = () if self._allow_unhashed else _unhashed_problem(name, project.builds.values(), tags)
+        return FamilyProject(name, decisions, (*project.problems, *unhashed))
+
+
+def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) -> Presented:
+    """Decide what to list; pure.
+
+    Of each release the chosen build, and the others as yanked. Every file is linked through the shim, under
+    its own name, so that what was installed can be reported.
+
+    Args:
+        project: the project, decided.
+        found: files of find-links locations, which are listed as they are and first.
+    """
+    taken = {file.filename for file in found}
+    files = [Listed(file) for file in found]
+    newest = next((one for one in project.decisions if one.held_back is None and one.uses_hardware), None)
+    for decision in project.decisions:
+        reason = decision.reason
+        if decision.held_back is not None:
+            reason = f"pinned; {decision.held_back}"
+        elif decision is newest and (passed := _passed_over(project.decisions)):
+            reason = (
+                f"{reason}; newest that uses it, {passed} would not: VARIANT_INDEX_PREFER=version takes it"
+            )
+        for build in decision.chosen:
+            yanked = decision.held_back or build.file.yanked
+            files.append(_listed(project.name, build, decision.label, reason, yanked))
+        for verdict in decision.pinnable:
+            label = verdict.build.folder
+            why = f"pinned; {verdict.yanked}"
+            files.append(_listed(project.name, verdict.build, label, why, verdict.yanked or True))
+    unique = [listed for listed in files[len(found) :] if listed.file.filename not in taken]
+    return Presented(project.name, (*files[: len(found)], *unique), project.problems)
+
+
+def held_back_note(project: FamilyProject) -> str | None:
+    """Return one line on the releases that were held back, None when there are none."""
+    held = _passed_over(project.decisions)
+    if not held:
+        return None
+    newest = next(one for one in project.decisions if one.held_back is None and one.uses_hardware)
+    return (
+        f"{project.name} {newest.version} ({newest.label}) is the newest release that uses this machine's"
+        f" GPU; {held} is installed only by == or with VARIANT_INDEX_PREFER=version"
+    )
+
+
+def _passed_over(decisions: Iterable[ReleaseDecision]) -> str:
+    """Name the newest release held back, `""` when there is none."""
+    held = [decision.version for decision in decisions if decision.held_back is not None]
+    final = [version for version in held if not version.is_prerelease]
+    return str(max(final or held)) if held else ""
+
+
+def _listed(name: str, build: Build, label: str, reason: str, yanked: bool | str) -> Listed:
+    chosen = Chosen(name, str(build.version), label, printable(reason, 500), build.file.filename)
+    return Listed(replace(build.file, yanked=yanked), chosen)
+
+
+def _unhashed_problem(name: str, releases: Iterable[Iterable[Build]], tags: TargetTags) -> tuple[str, ...]:
+    unhashed = [
+        build
+        for builds in releases
+        for build in builds
+        if not build.file.hashes and tags.position(build.wheel) is not None
+    ]
+    if not unhashed:
+        return ()
+    newest = max(unhashed, key=lambda build: (build.version, build.file.filename))
+    more = f" and {len(unhashed) - 1} more" if len(unhashed) > 1 else ""
+    return (
+        f"{name}: {printable(newest.file.filename)}{more} refused, because the index lists no hash to check"
+        f" the bytes with; VARIANT_INDEX_ALLOW_UNHASHED=1 takes them",
+    )

@@ -1,0 +1,318 @@
+"""Which build of each release this machine gets, and which releases it is held back from; pure.
+
+Every release of the torch family keeps at most one backend that installers may take by themselves. Its other
+builds that fit the interpreter stay listed as yanked (PEP 592), so that `torch==2.9.0+cpu` works; a release
+without any build for this machine is hidden: pip takes a yanked file when nothing else satisfies `==`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.version import Version
+
+from variant_index.errors import printable
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import TargetTags, choose
+from variant_index.selection.explanation import explain_match
+from variant_index.selection.ordering import priorities
+from variant_index.selection.preference import Preference, held_back
+from variant_index.torch_index.backends import CPU, PRIORITY, Backend, backend_document, works_with
+from variant_index.torch_index.builds import Build
+from variant_index.torch_index.family import torch_release
+
+__all__ = ["FamilyBackend", "ReleaseDecision", "Verdict", "decide", "family_backend"]
+
+_UNHASHED = "is listed without a hash, so its bytes could not be checked"
+_VENDORS = {"nvidia": "cuda", "amd": "rocm", "intel": "xpu"}
+_ANYWHERE = "runs on any machine"
+_STRONG = ("sha256", "sha512", "sha384")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one wheel.
+
+    Attributes:
+        build: the wheel.
+        rank: 1 for the best, then 2, ...; None for a wheel that cannot be used here.
+        yanked: why installers must not take it by themselves, None where they may.
+        reason: why it fits or does not, one line.
+    """
+
+    build: Build
+    rank: int | None
+    yanked: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReleaseDecision:
+    """The verdict on one release.
+
+    Attributes:
+        version: its public version.
+        backend: the chosen one, None for a build that is not tied to a backend.
+        chosen: its wheels that fit the interpreter, the best first.
+        pinnable: other wheels that can be had by their full version only, with the reason.
+        refused: wheels that are not listed, with the reason.
+        reason: why the backend was chosen, one line.
+        held_back: why installers must not take this release by themselves, None where they may.
+    """
+
+    version: Version
+    backend: Backend | None
+    chosen: tuple[Build, ...]
+    pinnable: tuple[Verdict, ...]
+    refused: tuple[Verdict, ...]
+    reason: str
+    held_back: str | None = None
+
+    @property
+    def uses_hardware(self) -> bool:
+        """Whether the chosen build was made for a GPU."""
+        return self.backend is not None and self.backend.kind != "cpu"
+
+    @property
+    def label(self) -> str:
+        """The chosen backend's folder, `any backend` for a build that is not tied to one."""
+        return _shown(self.backend)
+
+
+@dataclass(frozen=True)
+class FamilyBackend:
+    """What was decided for torch, which the rest of its family follows.
+
+    Attributes:
+        by_release: torch's public version -> the backend chosen for it.
+        newest: the backend of the newest torch that installers may take, for projects whose versions do not
+            tell which torch they belong to.
+    """
+
+    by_release: Mapping[Version, Backend]
+    newest: Backend | None
+
+    def of(self, name: str, version: Version) -> Backend | None:
+        """Return the backend that a release should have, None where nothing is known."""
+        torch = torch_release(name, version)
+        if torch is None:
+            return self.newest
+        if torch in self.by_release:
+            return self.by_release[torch]
+        # A patch release of one project need not have a twin.
+        minor = [known for known in self.by_release if known.release[:2] == torch.release[:2]]
+        return self.by_release[max(minor)] if minor else None
+
+
+def family_backend(torch: Sequence[ReleaseDecision]) -> FamilyBackend:
+    """Return what torch's own decisions (newest first) mean for its family."""
+    tied = {decision.version: decision.backend for decision in torch if decision.backend is not None}
+    free = [decision for decision in torch if decision.held_back is None and decision.backend is not None]
+    final = [decision for decision in free if not decision.version.is_prerelease]
+    return FamilyBackend(tied, next((decision.backend for decision in final or free), None))
+
+
+def decide(
+    name: str,
+    builds: Mapping[Version, Iterable[Build]],
+    supported: Properties,
+    tags: TargetTags,
+    *,
+    family: FamilyBackend | None = None,
+    prefer: Preference = "hardware",
+    allow_unhashed: bool = False,
+) -> tuple[ReleaseDecision, ...]:
+    """Decide for every release of one project; those without any usable build are left out.
+
+    Args:
+        name: the project's normal name.
+        builds: its wheels by public version.
+        supported: what the machine supports, as `priorities` takes it.
+        tags: the target interpreter's tags.
+        family: what was decided for torch; None for torch itself.
+        prefer: `hardware` holds releases back that would run on the CPU where an older one uses the GPU.
+        allow_unhashed: whether wheels without a hash may be used.
+
+    Returns:
+        The releases, newest first; equal for any order of the input.
+    """
+    decisions = []
+    for version in sorted(builds, reverse=True):
+        wanted = family.of(name, version) if family is not None else None
+        judge = _Judge(name, version, supported, tags, wanted, allow_unhashed=allow_unhashed)
+        if (decision := judge.decide(builds[version])) is not None:
+            decisions.append(decision)
+    return tuple(_hold_back(name, decisions)) if prefer == "hardware" else tuple(decisions)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Decides for one release."""
+
+    name: str
+    version: Version
+    supported: Properties
+    tags: TargetTags
+    wanted: Backend | None
+    allow_unhashed: bool
+
+    def decide(self, builds: Iterable[Build]) -> ReleaseDecision | None:
+        everything = sorted(builds, key=lambda build: (build.folder, build.file.filename, build.file.url))
+        placed = [
+            (position, build)
+            for build in everything
+            if (position := self.tags.position(build.wheel)) is not None
+        ]
+        usable = [pair for pair in placed if self.allow_unhashed or _hashed(pair[1])]
+        current = [pair for pair in usable if not pair[1].file.yanked] or usable
+        ranking, reasons = self._rank([build for _, build in current])
+        if not ranking:
+            return None
+        backends = {_label(build): build.backend for _, build in current}
+        label = self._follow(ranking, backends)
+        backend = backends[label]
+        unit = [pair for pair in current if _label(pair[1]) == label]
+        local = max((build.version for _, build in unit), key=lambda version: _local_key(version, backend))
+        chosen = tuple(
+            build
+            for _, build in sorted(unit, key=lambda pair: (-pair[1].wheel.build_key[0], pair[0]))
+            if build.version == local
+        )
+        listed = {build.file.filename for build in chosen}
+        pinnable = []
+        order = {known: rank for rank, known in enumerate(ranking, start=2)}
+        for _, build in sorted(
+            usable, key=lambda pair: (order.get(_label(pair[1]), len(order) + 2), pair[0])
+        ):
+            if build.file.filename in listed:
+                continue  # the chosen wheel, or another backend's under the same name: only one can be listed
+            listed.add(build.file.filename)
+            rank = order.get(_label(build))
+            reason = reasons.get(_label(build), "yanked")
+            why = (
+                f"{_shown(backend)} is chosen for this machine" if rank else f"not for this machine: {reason}"
+            )
+            pinnable.append(Verdict(build, rank, why, reason))
+        kept = {id(build) for build in (*chosen, *(verdict.build for verdict in pinnable))}
+        refused = tuple(
+            Verdict(build, None, None, self._refusal(build)) for build in everything if id(build) not in kept
+        )
+        return ReleaseDecision(self.version, backend, chosen, tuple(pinnable), refused, reasons[label])
+
+    def _rank(self, builds: Sequence[Build]) -> tuple[list[str], dict[str, str]]:
+        """Return the labels that fit, the best first, and for each label why it fits or does not."""
+        if not builds:
+            return [], {}
+        known = {build.backend for build in builds if build.backend is not None}
+        aarch64 = any("aarch64" in build.wheel.platform for build in builds)
+        document = backend_document(known, _minor(self.name, self.version), aarch64=aarch64)
+        # Build numbers of different backends do not compare, so they are left out.
+        wheels = {replace(build.wheel, build="", label=_label(build)): None for build in builds}
+        choice = choose(wheels, document, self.supported, self.tags)
+        placed = priorities(document, self.supported)
+        ranking = list(dict.fromkeys(one.wheel.label for one in choice.candidates if one.compatible))
+        reasons = {one.wheel.label: one.reason for one in choice.candidates}
+        for label in ranking:
+            needs = {
+                space: features
+                for space, features in document.variants.get(label, {}).items()
+                if space != PRIORITY
+            }
+            if needs:
+                reasons[label] = explain_match(needs, placed)
+            elif label:
+                reasons[label] = self._no_hardware(known, reasons)
+            else:
+                reasons[label] = "not tied to a backend"
+        return ranking, reasons
+
+    def _no_hardware(self, known: Iterable[Backend], reasons: Mapping[str, str]) -> str:
+        """Say why a build without hardware support is what fits: what the newest others need."""
+        if not _VENDORS.keys() & self.supported.keys():
+            return f"{_ANYWHERE}, no GPU found"
+        newest = [
+            max(
+                (backend for backend in known if backend.kind == kind),
+                key=lambda one: one.version,
+                default=None,
+            )
+            for vendor, kind in _VENDORS.items()
+            if vendor in self.supported
+        ]
+        refused = [
+            f"{backend.folder} {reasons[backend.label]}"
+            for backend in newest
+            if backend is not None and backend.label in reasons
+        ]
+        return "; ".join([_ANYWHERE, *refused])
+
+    def _follow(self, ranking: Sequence[str], backends: Mapping[str, Backend | None]) -> str:
+        """Choose a backend that goes with torch's: the same, one of its toolkit, or one that needs none."""
+        wanted = self.wanted
+        if wanted is None:
+            return ranking[0]
+        if wanted.label in ranking:
+            return wanted.label
+        for label in ranking:
+            backend = backends[label]
+            if backend is None or backend.kind == CPU or works_with(backend, wanted):
+                return label
+        return ranking[0]
+
+    def _refusal(self, build: Build) -> str:
+        if self.tags.position(build.wheel) is None:
+            return printable(f"tags {build.wheel.tag_set} do not fit this interpreter")
+        if not (self.allow_unhashed or _hashed(build)):
+            return _UNHASHED
+        return "another backend's wheel of the same name is listed"
+
+
+def _hold_back(name: str, decisions: Sequence[ReleaseDecision]) -> list[ReleaseDecision]:
+    """Yank releases that would run on the CPU where an older one uses the hardware."""
+    by_version = {decision.version: decision for decision in decisions}
+    tied = {one.version: one.uses_hardware for one in decisions if one.backend is not None}
+    better = held_back(tied)
+    return [
+        decision
+        if decision.version not in better
+        else _held(name, decision, by_version[better[decision.version]])
+        for decision in decisions
+    ]
+
+
+def _held(name: str, decision: ReleaseDecision, best: ReleaseDecision) -> ReleaseDecision:
+    # Its other builds cannot run here. Left listed, pip would take the highest of them for `==`.
+    why = decision.reason.removeprefix(f"{_ANYWHERE}; ")
+    hidden = (replace(verdict, rank=None, yanked=None) for verdict in decision.pinnable)
+    return replace(
+        decision,
+        pinnable=(),
+        refused=(*hidden, *decision.refused),
+        held_back=(
+            f"{name} {decision.version} has no build for this machine's GPU ({why});"
+            f" {best.version} ({best.label}) uses it"
+        ),
+    )
+
+
+def _shown(backend: Backend | None) -> str:
+    return backend.folder if backend is not None else "any backend"
+
+
+def _hashed(build: Build) -> bool:
+    return any(algorithm in build.file.hashes for algorithm in _STRONG) or build.file.url.startswith("file:")
+
+
+def _label(build: Build) -> str:
+    return build.backend.label if build.backend is not None else ""
+
+
+def _local_key(version: Version, backend: Backend | None) -> tuple[bool, Version]:
+    """Order local versions of one backend: the one named like the backend first, then the highest."""
+    return version.local == (backend.folder if backend is not None else None), version
+
+
+def _minor(name: str, version: Version) -> tuple[int, int] | None:
+    torch = torch_release(name, version)
+    return None if torch is None else (torch.major, torch.minor)
