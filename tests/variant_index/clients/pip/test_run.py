@@ -71,8 +71,8 @@ def test_a_signal_reaches_pip_and_ends_us_alike(number: signal.Signals) -> None:
 def test_pip_may_take_its_time_to_clean_up() -> None:
     program = """if True:
         import sys, time
-        print('up', flush=True)
         try:
+            print('up', flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             time.sleep(0.3)
