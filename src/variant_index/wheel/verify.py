@@ -80,7 +80,7 @@ def _verify(archive: Archive, digests: dict[str, str], report: _Report, entry: E
         if digest is not None:
             digest.update(piece)
         done += len(piece)
-        now = entry.compressed_size * done // max(entry.size, done)
+        now = entry.compressed_size * done // max(entry.size, done, 1)
         report(now - told)
         told = now
     if digest is None:
