@@ -112,7 +112,7 @@ def _explain_family(
     pre: bool,
 ) -> tuple[ReleaseVerdict | None, list[str]]:
     from variant_index.model.filename import canonical_name
-    from variant_index.shim.family_choice import choose_family_release
+    from variant_index.shim.family_choice import choose_family_release, passes_over
     from variant_index.shim.torch_family import held_back_note
 
     name = canonical_name(requirement.name)
@@ -120,7 +120,7 @@ def _explain_family(
     if project is None:
         return None, [f"PyTorch's index has no project {printable(name)}"]
     verdict = choose_family_release(requirement, project, allow_prereleases=pre)
-    note = held_back_note(project)
+    note = held_back_note(project) if passes_over(requirement, project) else None
     return verdict, [*project.problems, *([note] if note is not None else [])]
 
 

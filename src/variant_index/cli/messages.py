@@ -23,7 +23,7 @@ def say(kind: str, message: str) -> None:
     """Print `kind: message` on stderr.
 
     Args:
-        kind: `error`, `refused`, `warning` or `chosen`; decides the colour.
+        kind: `error`, `refused`, `warning`, `note` or `chosen`; decides the colour.
         message: one printable line.
     """
     click.echo(f"{coloured(kind, _COLOURS.get(kind))}: {message}", err=True)

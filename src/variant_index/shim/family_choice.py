@@ -14,7 +14,7 @@ from variant_index.upstream.releases import Release
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["choose_family_release"]
+__all__ = ["choose_family_release", "passes_over"]
 
 
 def choose_family_release(
@@ -52,6 +52,14 @@ def choose_family_release(
             return verdict
         passed_over = passed_over or verdict
     return passed_over
+
+
+def passes_over(requirement: Requirement, project: FamilyProject) -> bool:
+    """Tell whether a release that matches was held back, so that another choice was open to the user."""
+    return not is_pinned(requirement.specifier) and any(
+        decision.held_back is not None and requirement.specifier.contains(decision.version, prereleases=True)
+        for decision in project.decisions
+    )
 
 
 def _verdict(

@@ -18,7 +18,8 @@ class Journal:
 
         Args:
             report: called once with each new line and its kind (`chosen` for a choice whose file is
-                fetched, `warning`, `error`), for example to print it; must be safe to call from any thread.
+                fetched, `note`, `warning`, `error`), for example to print it; must be safe to call from
+                any thread.
         """
         self._report = report
         self._lock = threading.Lock()
@@ -47,8 +48,7 @@ class Journal:
 
     def hint(self, line: str) -> None:
         """Record what helps only someone who did not get what he wanted."""
-        with self._lock:
-            self._hints[line] = None
+        self._note(self._hints, [line], "note")
 
     def fail(self, line: str) -> None:
         """Record that a source or this machine could not be read."""

@@ -155,7 +155,8 @@ def held_back_releases(
         label = choices[better].presented[0].label
         why = choices[version].explanation.rpartition("no other fits: ")[2]
         reasons[version] = (
-            f"{releases[version]} has no build for this machine's GPU ({why}); {better} ({label}) uses it"
+            f"{releases[version]} has no build for this machine's GPU ({why});"
+            f" {better} ({label}) uses it, VARIANT_INDEX_PREFER=version takes the newest"
         )
     return reasons
 

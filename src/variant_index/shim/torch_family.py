@@ -15,7 +15,7 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.decide import FamilyBackend, ReleaseDecision, decide, family_backend
 from variant_index.torch_index.family import FAMILY, TORCH
-from variant_index.torch_index.reader import TorchIndex
+from variant_index.torch_index.reader import TorchIndex, TorchProject
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 
@@ -38,7 +38,10 @@ class FamilyProject:
 
 
 class TorchFamily:
-    """Decides for the torch family; what it decided for torch holds for the rest. Safe between threads."""
+    """Decides for the torch family; what it decided for torch holds for the rest. Safe between threads.
+
+    One object serves one machine and one interpreter.
+    """
 
     def __init__(
         self, index: TorchIndex, prefer: Preference = "hardware", *, allow_unhashed: bool = False
@@ -55,6 +58,8 @@ class TorchFamily:
         self._allow_unhashed = allow_unhashed
         self._lock = threading.Lock()
         self._torch: FamilyBackend | None = None
+        self._torch_decided: FamilyProject | None = None
+        self._known: dict[str, tuple[TorchProject, FamilyBackend | None, FamilyProject]] = {}
 
     @classmethod
     def open(cls, settings: TorchSettings, network: Network) -> TorchFamily | None:
@@ -88,7 +93,8 @@ class TorchFamily:
             url = printable(self._index.source.url)
             raise UpstreamError(f"{url} has no torch, so it is not PyTorch's index or a mirror of it")
         with self._lock:
-            self._torch = family_backend(found.decisions)
+            if self._torch_decided is not found:
+                self._torch_decided, self._torch = found, family_backend(found.decisions)
         return found
 
     def _decide(
@@ -97,6 +103,10 @@ class TorchFamily:
         project = self._index.project(name, supported)
         if project is None:
             return None
+        with self._lock:
+            known = self._known.get(name)
+        if known is not None and known[0] is project and known[1] is torch:
+            return known[2]
         decisions = decide(
             name,
             project.builds,
@@ -107,7 +117,10 @@ class TorchFamily:
             allow_unhashed=self._allow_unhashed,
         )
         unhashed = () if self._allow_unhashed else _unhashed_problem(name, project.builds.values(), tags)
-        return FamilyProject(name, decisions, (*project.problems, *unhashed))
+        decided = FamilyProject(name, decisions, (*project.problems, *unhashed))
+        with self._lock:
+            self._known[name] = (project, torch, decided)
+        return decided
 
 
 def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) -> Presented:
@@ -129,7 +142,7 @@ def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) ->
             reason = f"pinned; {decision.held_back}"
         elif decision is newest and (passed := _passed_over(project.decisions)):
             reason = (
-                f"{reason}; newest that uses it, {passed} would not: VARIANT_INDEX_PREFER=version takes it"
+                f"{reason}; newest release that uses the GPU, VARIANT_INDEX_PREFER=version takes {passed}"
             )
         for build in decision.chosen:
             yanked = decision.held_back or build.file.yanked

@@ -291,7 +291,7 @@ def _held(name: str, decision: ReleaseDecision, best: ReleaseDecision) -> Releas
         refused=(*hidden, *decision.refused),
         held_back=(
             f"{name} {decision.version} has no build for this machine's GPU ({why});"
-            f" {best.version} ({best.label}) uses it"
+            f" {best.version} ({best.label}) uses it, VARIANT_INDEX_PREFER=version takes the newest"
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,19 +12,20 @@ from packaging.version import Version
 
 from variant_index.errors import UpstreamError, printable
 from variant_index.model.properties import Properties
-from variant_index.simple_api.page import ProjectPage
 from variant_index.simple_api.parse import MAX_PAGE_BYTES, parse_page
 from variant_index.simple_api.render import HTML_TYPE
 from variant_index.torch_index.backends import Backend, parse_backend, runnable
 from variant_index.torch_index.builds import Build, collect_builds
 from variant_index.torch_index.table import CURRENT_BACKENDS, OLDER_BACKENDS
 from variant_index.upstream.local import local_path, read_local_page
-from variant_index.upstream.network import Network
+from variant_index.upstream.network import Network, UnreachableError
+from variant_index.upstream.page import RawPage
 from variant_index.upstream.source import Source
 
 __all__ = ["TorchIndex", "TorchProject"]
 
 _PARALLEL: Final = 8
+_REMEDY: Final = "VARIANT_INDEX_TORCH_INDEX can name a mirror, or be off to take torch from your own index"
 # PyTorch's storage answers 403 for what is not there, and so do its mirrors on the same kind of storage.
 _MISSING: Final = (403, 404, 410)
 
@@ -44,7 +46,7 @@ class TorchProject:
 
 
 class TorchIndex:
-    """PyTorch's index or a mirror of it; safe to share between threads."""
+    """PyTorch's index or a mirror of it; pages that did not change are read once. Safe between threads."""
 
     def __init__(self, source: Source, network: Network, backends: Iterable[Backend] = ()) -> None:
         """Prepare; nothing is fetched yet.
@@ -56,6 +58,8 @@ class TorchIndex:
         """
         self.source = source
         self._network = network
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[tuple[RawPage, ...], TorchProject]] = {}
         chosen = tuple(backends)
         self._always = chosen or _backends(CURRENT_BACKENDS)
         self._if_runnable = () if chosen else _backends(OLDER_BACKENDS)
@@ -68,27 +72,46 @@ class TorchIndex:
             supported: what the machine supports, as `priorities` takes it; folders of older backends are
                 read only where it can run their builds.
 
+        Returns:
+            The project, the same object for as long as no page changes.
+
         Raises:
             UpstreamError: a folder's page cannot be read.
         """
         old = runnable(self._if_runnable, supported)
         backends = (*self._always, *(backend for backend in self._if_runnable if backend.folder in old))
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            pages = list(pool.map(lambda backend: self._page(backend, name), backends))
-        found = [page for page in pages if page is not None]
-        if not found:
+        pages = self._pages(name, backends)
+        if not pages:
             return None
-        builds, problems = collect_builds(name, found)
-        return TorchProject(name, builds, problems)
+        with self._lock:
+            known = self._known.get(name)
+        if known is not None and known[0] == pages:
+            return known[1]
+        parsed = (parse_page(page.body, page.content_type, page.url, name) for page in pages)
+        builds, problems = collect_builds(name, parsed)
+        project = TorchProject(name, builds, problems)
+        with self._lock:
+            self._known[name] = (pages, project)
+        return project
 
-    def _page(self, backend: Backend, name: str) -> ProjectPage | None:
+    def _pages(self, name: str, backends: Iterable[Backend]) -> tuple[RawPage, ...]:
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            asked = [pool.submit(self._page, backend, name) for backend in backends]
+            try:
+                return tuple(page for one in asked if (page := one.result()) is not None)
+            except UnreachableError as error:
+                raise UnreachableError(f"{error}; {_REMEDY}") from None
+            finally:
+                for one in asked:
+                    one.cancel()  # after a failure nobody waits for the rest
+
+    def _page(self, backend: Backend, name: str) -> RawPage | None:
         url = f"{self.source.url.rstrip('/')}/{backend.folder}/{name}/"
         if (folder := local_path(url)) is not None:
-            raw = read_local_page(folder)
-            return None if raw is None else parse_page(raw.body, raw.content_type, raw.url, name)
+            return read_local_page(folder)
         reply = self._network.get(url, limit=MAX_PAGE_BYTES, accept=HTML_TYPE)
         if reply.status == 200:
-            return parse_page(reply.body, reply.headers.get("content-type", ""), reply.url, name)
+            return RawPage(reply.url, reply.headers.get("content-type", ""), reply.body)
         if reply.status in _MISSING:
             return None
         raise UpstreamError(f"PyTorch index {printable(url)} answered {reply.status}")

@@ -142,7 +142,7 @@ def test_a_release_held_back_says_why_and_lists_one_build() -> None:
     assert held.held_back is not None
     assert held.held_back.startswith("torch 2.15.0 has no build for this machine's GPU (")
     assert "cu132 needs CUDA ≥ 13.0, driver supports 12.4" in held.held_back
-    assert held.held_back.endswith("2.14.1 (cu126) uses it")
+    assert held.held_back.endswith("2.14.1 (cu126) uses it, VARIANT_INDEX_PREFER=version takes the newest")
     # pip takes the highest yanked local version for `==2.15.0`; only the one that runs may be there.
     assert [one.folder for one in held.chosen] == ["cpu"]
     assert held.pinnable == ()
