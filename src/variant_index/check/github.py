@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from variant_index.errors import printable
 from variant_index.model.check_report import CheckReport, FindingReport
 
 __all__ = ["workflow_commands"]
@@ -15,7 +16,7 @@ def workflow_commands(report: CheckReport) -> list[str]:
 
 
 def _annotation(finding: FindingReport) -> str:
-    place = f"file={_property(finding.path)}," if finding.path else ""
+    place = f"file={_property(printable(finding.path, 4096))}," if finding.path else ""
     message = _data(f"{finding.message} ({finding.remedy})")
     return f"::{_COMMANDS[finding.severity]} {place}title={finding.code}::{message}"
 

@@ -50,7 +50,8 @@ def command(paths: tuple[Path, ...], out: Path, default_from: str | None, as_jso
     each release with variants its `NAME-VERSION-variants.json`.
 
     A release with anything wrong in it is refused as a whole: the reason goes to stderr, what OUT
-    lists of it stays as it is, the other releases are published, and the exit status is 2.
+    lists of it stays as it is, the other releases are published, and the exit status is 2. What is
+    wrong is what variant-index check calls an error; every byte of a wheel is read for that.
     """
     from variant_index.publish.build import build_index
 
@@ -67,7 +68,7 @@ def command(paths: tuple[Path, ...], out: Path, default_from: str | None, as_jso
     for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):
         say("warning", warning)
     for refusal in report.refused:
-        say("refused", refusal.reason)
+        say("refused", f"{refusal.reason} ({refusal.rule})" if refusal.rule else refusal.reason)
     return 2 if report.refused else 0
 
 

@@ -61,6 +61,7 @@ def test_a_refused_release_is_named_and_the_others_published(tmp_path: Path) -> 
     assert len(refused) == 2
     assert all(line.startswith("refused: ") and line.isprintable() for line in refused)
     assert "disagree: label 'cu128' has other properties" in done.stderr
+    assert [line[-8:] for line in refused] == ["(WHL002)", "(REL001)"]
 
 
 @pytest.mark.parametrize(
