@@ -78,6 +78,7 @@ API int zeDeviceGetProperties(void *device, struct properties *properties) {
     if (!strncmp(text, "code", 4)) return atoi(text + 4);
     memset(properties->rest, 0xff, sizeof properties->rest);
     properties->vendor = strcmp(text, "nvidia") ? 0x8086 : 0x10de;
+    ip->version = 20u << 22 | 4u << 14 | 4u;
     if (sscanf(text, "%u.%u.%u", &architecture, &release, &revision) == 3)
         ip->version = architecture << 22 | release << 14 | revision;
     return 0;

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torch_variant_provider.conftest import clean_environment
+from tests.torch_variant_provider.conftest import clean_environment, write_program
 from tests.torch_variant_provider.test_kfd import gpu, tree
 
 QUERY = """
@@ -30,10 +30,10 @@ def amdsmi_get_gpu_asic_info(device):
 """
 
 
-def ask(root: str, modules: Path) -> str:
+def ask(root: str, modules: Path, tools: Path = Path("/nowhere")) -> str:
     done = subprocess.run(
         [sys.executable, "-c", QUERY, root],
-        env={**clean_environment(), "PYTHONPATH": str(modules), "PATH": "/nowhere"},
+        env={**clean_environment(), "PYTHONPATH": str(modules), "PATH": f"{tools}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -66,7 +66,10 @@ def test_a_binding_that_hangs(tmp_path: Path) -> None:
 
 def test_a_binding_that_crashes(tmp_path: Path) -> None:
     (tmp_path / "amdsmi.py").write_text("import os; os.abort()")
-    assert ask(tree(tmp_path / "root", gpu(None)), tmp_path) == "answer None None True\n"
+    root = tree(tmp_path / "root", gpu(None))
+    assert ask(root, tmp_path) == "answer None None True\n"
+    tools = write_program(tmp_path / "bin", "rocminfo", "echo gfx906")
+    assert ask(root, tmp_path, tools) == "answer ('gfx906',) ROCm tools False\n"
 
 
 @pytest.mark.parametrize(

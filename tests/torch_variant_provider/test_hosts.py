@@ -122,10 +122,21 @@ def test_variantlib_survives_a_crashing_driver(nvml_folder: Path) -> None:
     assert done.stdout == "amd\n", done.stderr
 
 
-def test_protocol_attributes() -> None:
-    from torch_variant_provider.plugin import AmdPlugin, NvidiaPlugin
+def test_what_is_announced_is_the_same_everywhere(nvml_folder: Path) -> None:
+    code = (
+        "from torch_variant_provider import plugin as p\n"
+        "for one in p.NvidiaPlugin, p.AmdPlugin, p.IntelPlugin:\n"
+        "    print([(c.name, c.values, c.multi_value) for c in one.get_all_configs()])"
+    )
+    plain = run(code)
+    assert plain.stdout.count("\n") == 3
+    assert run(code, LD_LIBRARY_PATH=str(nvml_folder), FAKE_GPUS="9.0", **FORCED).stdout == plain.stdout
 
-    for plugin, namespace in ((NvidiaPlugin, "nvidia"), (AmdPlugin, "amd")):
+
+def test_protocol_attributes() -> None:
+    from torch_variant_provider.plugin import AmdPlugin, IntelPlugin, NvidiaPlugin
+
+    for plugin, namespace in ((NvidiaPlugin, "nvidia"), (AmdPlugin, "amd"), (IntelPlugin, "intel")):
         assert plugin.namespace == namespace
         assert plugin.is_aot_plugin is False
         assert plugin.all_properties_compatible is False

@@ -78,8 +78,12 @@ def test_tegra_numbers_are_not_in_the_table(tmp_path: Path, sign: str) -> None:
 
 def test_detection_falls_back_to_the_files(tmp_path: Path) -> None:
     root = tree(tmp_path, sys="615.10.01\n", nodes=("nvidiactl",))
-    facts = detect({}, root).facts
-    assert (facts["cuda_version"].value, facts["cuda_version"].source) == ("13.4", "kernel driver")
+    known = detect({}, root)
+    fact = known.facts["cuda_version"]
+    assert (fact.value, fact.source) == ("13.4", "kernel driver")
+    assert (
+        known.unanswered == "kernel driver: no driver library answered; driver 615.10.01 supports CUDA 13.4"
+    )
 
 
 @pytest.mark.parametrize(

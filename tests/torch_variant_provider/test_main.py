@@ -57,6 +57,34 @@ def test_a_driver_that_does_not_answer(nvml_folder: Path) -> None:
     assert "NVML" in done.stderr
 
 
+def test_what_one_source_knows_another_need_not(nvml_folder: Path, cuda_folder: Path) -> None:
+    variables = {
+        "LD_LIBRARY_PATH": f"{nvml_folder}:{cuda_folder}",
+        "FAKE_INIT_CODE": "999",
+        "FAKE_CUDA_GPUS": "9.0",
+    }
+    done = run("--json", **variables)
+    assert (done.returncode, parse_profile(done.stdout.encode(), "test").unanswered) == (0, {})
+    done = run("--json", **variables, FAKE_CUINIT_CODE="804")
+    assert done.returncode == 3
+    assert parse_profile(done.stdout.encode(), "test").unanswered == {"nvidia": "NVML: Unknown (code 999)"}
+
+
+@pytest.mark.parametrize(("code", "reason"), [("804", "cuda-compat"), ("999", "error 999")])
+def test_gpus_that_libcuda_cannot_list(cuda_folder: Path, code: str, reason: str) -> None:
+    done = run("--json", LD_LIBRARY_PATH=str(cuda_folder), FAKE_CUINIT_CODE=code, FAKE_CUDA_GPUS="9.0")
+    assert done.returncode == 3
+    profile = parse_profile(done.stdout.encode(), "test")
+    assert reason in profile.unanswered["nvidia"]
+    assert profile.properties["nvidia"]["cuda_version_lower_bound"][0] == "12.4"
+
+
+def test_a_driver_without_gpu_has_answered(nvml_folder: Path, cuda_folder: Path) -> None:
+    for folder in (nvml_folder, cuda_folder):
+        done = run("--json", LD_LIBRARY_PATH=str(folder))
+        assert (done.returncode, parse_profile(done.stdout.encode(), "test").unanswered) == (0, {})
+
+
 def test_a_limit_for_all_sources(nvml_folder: Path) -> None:
     done = run("--json", "--timeout", "1", LD_LIBRARY_PATH=str(nvml_folder), FAKE_SLEEP_MS="60000")
     assert done.returncode == 3

@@ -100,6 +100,7 @@ def test_capabilities_have_a_dot() -> None:
 def test_both_labels_wherever_they_stand() -> None:
     assert parse_query("CUDA UMD Version : 13.3\nCUDA Version : 13.2 [x]")["cuda_version"] == "13.3"
     assert parse_query("CUDA Version : 12.4") == {"cuda_version": "12.4"}
+    assert parse_query("CUDA Versions of a thing: 9.9\nCUDA Version : 12.4") == {"cuda_version": "12.4"}
 
 
 BANNER = """Sun Jun  7 08:16:57 2026

@@ -52,7 +52,10 @@ def test_nothing_else_is_in_sight(windows: pytest.MonkeyPatch, tmp_path: Path) -
     windows.setenv("LD_LIBRARY_PATH", str(tmp_path))
     windows.setenv("PATH", str(tmp_path))
     assert not library.in_sight("nvml.dll", "/")
+    loaded: list[str] = []
+    windows.setattr("ctypes.CDLL", loaded.append)
     assert library.load("nvml.dll", "/") == (None, "no nvml.dll on this machine")
+    assert loaded == []
     assert not presence.driver_present(str(tmp_path))
 
 

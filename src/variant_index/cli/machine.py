@@ -82,6 +82,10 @@ def _write(file: Path, profile: MachineProfile) -> None:
     """Write the profile whole or not at all."""
     import tempfile
 
+    from variant_index.errors import InputError, printable
+
+    if not file.absolute().parent.is_dir():
+        raise InputError(f"{printable(str(file))}: there is no such folder to write it in")
     with tempfile.NamedTemporaryFile(
         "w", dir=file.parent, prefix=".", suffix=".tmp", delete=False
     ) as temporary:

@@ -53,14 +53,12 @@ class DetectionSettings:
 
     def check(self) -> None:
         """Raise InputError for a machine that is neither a name nor an existing file; reads nothing."""
-        if self.machine is None or Path(self.machine).is_file():
+        if self.machine is None or _is_file(self.machine):
             return
         from variant_index.detection.named import forced_by_name, is_name
 
         if is_name(self.machine):
             forced_by_name(self.machine)
-        elif Path(self.machine).exists():
-            raise InputError(f"{printable(self.machine)}: not a file")
         else:
             raise InputError(
                 f"{printable(self.machine)}: no such file, and no machine's name such as cpu, cuda12.8-sm90 "
@@ -82,7 +80,7 @@ class DetectionSettings:
 
             return detect_machine(self.timeout, warn, self.on_failure)
         self.check()
-        if not Path(self.machine).is_file():
+        if not _is_file(self.machine):
             from variant_index.detection.named import named_machine
 
             return named_machine(self.machine)
@@ -93,6 +91,11 @@ class DetectionSettings:
         except OSError as error:
             raise InputError(f"{printable(self.machine)}: {error.strerror}") from None
         return parse_profile(data, self.machine)
+
+
+def _is_file(path: str) -> bool:
+    # Unlike Path.is_file it answers for names that are too long as well.
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _seconds(text: str) -> float:

@@ -46,8 +46,12 @@ def test_a_bad_value_is_named(variable: str, text: str) -> None:
 def test_a_machine_that_is_nothing_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file, and no machine's name such as cpu"):
         DetectionSettings.from_environment({MACHINE: str(tmp_path / "none.json")})
-    with pytest.raises(InputError, match="not a file"):
+    with pytest.raises(InputError, match="no such file"):
         DetectionSettings.from_environment({MACHINE: str(tmp_path)})
+    for odd in ("x" * 5000, "x\ny\x1b"):
+        with pytest.raises(InputError, match="no such file") as caught:
+            DetectionSettings(odd).check()
+        assert str(caught.value).isprintable()
     with pytest.raises(InputError, match="says it twice"):
         DetectionSettings.from_environment({MACHINE: "cuda12.8-cuda12.9"})
 
