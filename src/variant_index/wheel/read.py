@@ -104,18 +104,22 @@ def read_wheel(
         raise WheelError(str(error), error.rule) from None
     with Archive(path) as archive:
         archive.check_framing()
-        contents = read_contents(archive, filename)
+        contents, rows = _read_contents(archive, filename)
         if verify:
-            verify_contents(archive, read_record(archive, contents.dist_info)[0], progress)
+            verify_contents(archive, rows, progress)
         return contents
 
 
 def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
     """Read and check an open archive as the wheel `filename`; see `read_wheel`."""
+    return _read_contents(archive, filename)[0]
+
+
+def _read_contents(archive: Archive, filename: WheelFilename) -> tuple[WheelContents, list[RecordRow]]:
     dist_info = dist_info_folder(archive)
     if not _is_dist_info_of(dist_info, filename):
         archive.refuse(f"folder {printable(dist_info)} does not belong to this file name", "WHL204")
-    read_record(archive, dist_info)
+    rows, _ = read_record(archive, dist_info)
     metadata = _read(archive, f"{dist_info}/METADATA", _MAX_METADATA_BYTES)
     requires_python = _check_metadata(archive, metadata, filename)
     wheel_file = _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES)
@@ -130,7 +134,7 @@ def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
     if document is not None:
         broken += _odd_document(document)
     shown, place = printable(archive.path.name), str(archive.path)
-    return WheelContents(
+    contents = WheelContents(
         path=archive.path,
         filename=filename,
         size=archive.size,
@@ -140,6 +144,7 @@ def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
         document=document,
         findings=tuple(Finding(code, f"{shown}: {problem}", place) for code, problem in broken),
     )
+    return contents, rows
 
 
 def dist_info_folder(archive: Archive) -> str:
