@@ -7,10 +7,13 @@ import sys
 from torch_variant_provider.deadline import end_within
 from torch_variant_provider.report import examine
 
-__all__ = ["UNANSWERED", "main"]
+__all__ = ["UNANSWERED", "WARNING", "main"]
 
 UNANSWERED = 3
 """Exit status when a driver is evidently there but did not say what it supports."""
+
+WARNING = "warning: "
+"""How a warning's line on standard error begins; what drivers print there begins otherwise."""
 
 _USAGE = """\
 usage: python -m torch_variant_provider [--json] [--timeout SECONDS]
@@ -41,7 +44,7 @@ def main(arguments: list[str]) -> int:
         import json
 
         for warning in report.warnings:
-            sys.stderr.write(f"{warning}\n")
+            sys.stderr.write(f"{WARNING}{warning}\n")
         sys.stdout.write(json.dumps(report.profile(), indent=2) + "\n")
     else:
         from torch_variant_provider.table import profile_table

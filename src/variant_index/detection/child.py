@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch_variant_provider
-from torch_variant_provider.__main__ import UNANSWERED
+from torch_variant_provider.__main__ import UNANSWERED, WARNING
 from variant_index.detection.failure import DetectionError
 from variant_index.errors import printable
 from variant_index.model.machine import MachineProfile, ProfileError, parse_profile
@@ -31,7 +31,7 @@ def examine_gpus(
 
     Args:
         timeout: seconds that all sources together may take.
-        warn: takes each line that the provider wrote to standard error.
+        warn: takes each of the provider's warnings, one line.
         meanwhile: runs while the child does.
 
     Raises:
@@ -39,7 +39,8 @@ def examine_gpus(
     """
     status, output, lines = _run(timeout, meanwhile)
     for line in lines:
-        warn(line)
+        if line.startswith(WARNING):  # other lines are a driver library's
+            warn(printable(line.removeprefix(WARNING), 400))
     if status < 0:
         raise DetectionError(f"GPU detection crashed (signal {-status})")
     if status not in (0, UNANSWERED):

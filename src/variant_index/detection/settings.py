@@ -73,7 +73,7 @@ class DetectionSettings:
 
         Raises:
             InputError: the machine is neither a file that holds a profile nor a name.
-            DetectionError: this machine could not be examined.
+            DetectionError: this machine, or the one in the file, could not be examined.
         """
         if self.machine is None:
             from variant_index.detection.this_machine import detect_machine
@@ -90,7 +90,12 @@ class DetectionSettings:
             data = Path(self.machine).read_bytes()
         except OSError as error:
             raise InputError(f"{printable(self.machine)}: {error.strerror}") from None
-        return parse_profile(data, self.machine)
+        profile = parse_profile(data, self.machine)
+        if profile.unanswered:
+            from variant_index.detection.this_machine import settled
+
+            return settled(profile, warn, self.on_failure)
+        return profile
 
 
 def _is_file(path: str) -> bool:

@@ -28,6 +28,13 @@ def test_warnings_are_passed_on(clean: pytest.MonkeyPatch) -> None:
     assert line.startswith("NV_PROVIDER_FORCE_DRIVER_VERSION: 'abc' ")
 
 
+def test_what_a_driver_prints_is_no_warning(nvml: pytest.MonkeyPatch) -> None:
+    nvml.setenv("FAKE_PRINT", "chatter\x1b[31m\n")
+    nvml.setenv("FAKE_GPUS", "9.0,cc999")
+    (line,) = ask()[1]
+    assert line == "NVML: GPU 1: Unknown (code 999)"
+
+
 def test_other_work_is_done_meanwhile(clean: pytest.MonkeyPatch) -> None:
     done = []
     examine_gpus(20, lambda _line: None, lambda: done.append(True))

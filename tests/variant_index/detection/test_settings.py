@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from variant_index.detection.failure import DetectionError
 from variant_index.detection.named import named_machine
 from variant_index.detection.settings import MACHINE, ON_FAILURE, TIMEOUT, DetectionSettings
 from variant_index.errors import InputError
@@ -64,6 +65,17 @@ def test_a_file(tmp_path: Path) -> None:
     file = tmp_path / "box.json"
     file.write_text(named_machine("rocm6.4-gfx942").model_dump_json())
     assert DetectionSettings(str(file)).profile() == named_machine("rocm6.4-gfx942")
+
+
+def test_a_file_of_a_machine_that_could_not_be_examined(tmp_path: Path) -> None:
+    file = tmp_path / "box.json"
+    profile = named_machine("cuda12.8").model_copy(update={"unanswered": {"nvidia": "NVML crashed"}})
+    file.write_text(profile.model_dump_json())
+    with pytest.raises(DetectionError, match="GPU not detected: NVML crashed"):
+        DetectionSettings(str(file)).profile()
+    lines: list[str] = []
+    assert DetectionSettings(str(file), on_failure="cpu").profile(lines.append).properties == {}
+    assert len(lines) == 1
 
 
 def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
