@@ -14,8 +14,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from torch_variant_provider.facts import Knowledge
+    from typing import Any
 
 __all__ = ["AmdPlugin", "FeatureConfig", "IntelPlugin", "NvidiaPlugin"]
 
@@ -40,91 +39,53 @@ class FeatureConfig:
         return f"FeatureConfig({self.name!r}, {self.values!r}, {self.multi_value!r})"
 
 
-class NvidiaPlugin:
+class _Plugin:
+    """What every vendor's plugin does; the vendor's package is named after its namespace."""
+
+    namespace: str
+    is_aot_plugin = False
+    all_properties_compatible = False
+
+    @classmethod
+    def get_all_configs(cls) -> list[FeatureConfig]:
+        """Return every feature with every value this release can name; the same on all machines."""
+        properties = _module(cls.namespace, "properties")
+        return _configs(properties.all_properties(), properties.FEATURES)
+
+    @classmethod
+    def get_supported_configs(cls) -> list[FeatureConfig]:
+        """Return what this machine supports, best first; empty without a driver that has a GPU."""
+        try:
+            knowledge = _module(cls.namespace, "detect").detect(os.environ)
+            properties = _module(cls.namespace, "properties")
+            configs = _configs(properties.supported_properties(knowledge), properties.FEATURES)
+        except Exception as error:  # noqa: BLE001 - an exception here would fail every provider of the host
+            _print([f"{cls.namespace}: detection failed: {type(error).__name__}: {error}"])
+            return []
+        _print(knowledge.warnings)
+        return configs
+
+
+class NvidiaPlugin(_Plugin):
     """NVIDIA GPUs: the CUDA version the driver supports, and the code the GPUs run."""
 
     namespace = "nvidia"
-    is_aot_plugin = False
-    all_properties_compatible = False
-
-    @classmethod
-    def get_all_configs(cls) -> list[FeatureConfig]:
-        """Return every feature with every value this release can name; the same on all machines."""
-        from torch_variant_provider.nvidia.properties import FEATURES, all_properties
-
-        return _configs(all_properties(), FEATURES)
-
-    @classmethod
-    def get_supported_configs(cls) -> list[FeatureConfig]:
-        """Return what this machine supports, best first; empty without an NVIDIA driver."""
-        try:
-            from torch_variant_provider.nvidia.detect import detect
-            from torch_variant_provider.nvidia.properties import FEATURES, supported_properties
-
-            knowledge = detect(os.environ)
-            configs = _configs(supported_properties(knowledge), FEATURES)
-        except Exception as error:  # noqa: BLE001 - an exception here would fail every provider of the host
-            return _failed(cls.namespace, error)
-        _warn(knowledge)
-        return configs
 
 
-class AmdPlugin:
+class AmdPlugin(_Plugin):
     """AMD GPUs: their architectures, and the ROCm releases the kernel driver runs."""
 
     namespace = "amd"
-    is_aot_plugin = False
-    all_properties_compatible = False
-
-    @classmethod
-    def get_all_configs(cls) -> list[FeatureConfig]:
-        """Return every feature with every value this release can name; the same on all machines."""
-        from torch_variant_provider.amd.properties import FEATURES, all_properties
-
-        return _configs(all_properties(), FEATURES)
-
-    @classmethod
-    def get_supported_configs(cls) -> list[FeatureConfig]:
-        """Return what this machine supports, best first; empty without an AMD GPU."""
-        try:
-            from torch_variant_provider.amd.detect import detect
-            from torch_variant_provider.amd.properties import FEATURES, supported_properties
-
-            knowledge = detect(os.environ)
-            configs = _configs(supported_properties(knowledge), FEATURES)
-        except Exception as error:  # noqa: BLE001 - an exception here would fail every provider of the host
-            return _failed(cls.namespace, error)
-        _warn(knowledge)
-        return configs
 
 
-class IntelPlugin:
+class IntelPlugin(_Plugin):
     """Intel GPUs: the device IP versions whose code they run."""
 
     namespace = "intel"
-    is_aot_plugin = False
-    all_properties_compatible = False
 
-    @classmethod
-    def get_all_configs(cls) -> list[FeatureConfig]:
-        """Return every feature with every value this release can name; the same on all machines."""
-        from torch_variant_provider.intel.properties import FEATURES, all_properties
 
-        return _configs(all_properties(), FEATURES)
-
-    @classmethod
-    def get_supported_configs(cls) -> list[FeatureConfig]:
-        """Return what this machine supports, best first; empty without an Intel GPU and its driver."""
-        try:
-            from torch_variant_provider.intel.detect import detect
-            from torch_variant_provider.intel.properties import FEATURES, supported_properties
-
-            knowledge = detect(os.environ)
-            configs = _configs(supported_properties(knowledge), FEATURES)
-        except Exception as error:  # noqa: BLE001 - an exception here would fail every provider of the host
-            return _failed(cls.namespace, error)
-        _warn(knowledge)
-        return configs
+def _module(vendor: str, name: str) -> Any:
+    return __import__(f"torch_variant_provider.{vendor}.{name}", fromlist=[name])
 
 
 def _configs(properties: dict[str, list[str]], features: dict[str, bool]) -> list[FeatureConfig]:
@@ -133,15 +94,6 @@ def _configs(properties: dict[str, list[str]], features: dict[str, bool]) -> lis
         for name, multi_value in features.items()
         if properties.get(name)
     ]
-
-
-def _warn(knowledge: Knowledge) -> None:
-    _print(knowledge.warnings)
-
-
-def _failed(namespace: str, error: Exception) -> list[FeatureConfig]:
-    _print([f"{namespace}: detection failed: {type(error).__name__}: {error}"])
-    return []
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -49,6 +49,16 @@ def test_a_masked_node_hides_no_other(tmp_path: Path) -> None:
     assert "node 1 may not be read" in found.notes[0]
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose reading fails")
+def test_a_node_that_opens_but_may_not_be_read(tmp_path: Path) -> None:
+    """As the nodes of other containers do: the kernel refuses the read, not the opening."""
+    root = tree(tmp_path, None, gpu(110000))
+    (tmp_path / "sys/class/kfd/kfd/topology/nodes/0/properties").symlink_to("/proc/self/mem")
+    found = kfd.read(root)
+    assert found.values == {"gfx_arch": ("gfx1100",)}
+    assert "node 0 may not be read" in found.notes[0]
+
+
 def test_a_node_that_is_a_pipe(tmp_path: Path) -> None:
     root = tree(tmp_path, None, gpu(110000))
     os.mkfifo(tmp_path / "sys/class/kfd/kfd/topology/nodes/0/properties")
