@@ -86,31 +86,31 @@ class FamilyBackend:
 
     Attributes:
         by_release: torch's public version -> the backend chosen for it.
-        newest: the backend of the newest torch that installers may take, for projects whose versions do not
-            tell which torch they belong to.
+        newest: the newest torch that installers may take, None when none is tied to a backend. Projects
+            whose versions do not tell which torch they belong to are taken to belong to this one.
     """
 
     by_release: Mapping[Version, Backend]
-    newest: Backend | None
+    newest: Version | None
 
-    def of(self, name: str, version: Version) -> Backend | None:
-        """Return the backend that a release should have, None where nothing is known."""
+    def release(self, name: str, version: Version) -> Version | None:
+        """Return the torch release that a release belongs to, None where nothing is known."""
         torch = torch_release(name, version)
         if torch is None:
             return self.newest
-        if torch in self.by_release:
-            return self.by_release[torch]
-        # A patch release of one project need not have a twin.
-        minor = [known for known in self.by_release if known.release[:2] == torch.release[:2]]
-        return self.by_release[max(minor)] if minor else None
+        if torch not in self.by_release:
+            # A patch release of one project need not have a twin.
+            minor = [known for known in self.by_release if known.release[:2] == torch.release[:2]]
+            return max(minor, default=torch)
+        return torch
 
 
 def family_backend(torch: Sequence[ReleaseDecision]) -> FamilyBackend:
     """Return what torch's own decisions (newest first) mean for its family."""
     tied = {decision.version: decision.backend for decision in torch if decision.backend is not None}
-    free = [decision for decision in torch if decision.held_back is None and decision.backend is not None]
-    final = [decision for decision in free if not decision.version.is_prerelease]
-    return FamilyBackend(tied, next((decision.backend for decision in final or free), None))
+    free = [decision.version for decision in torch if decision.held_back is None and decision.version in tied]
+    final = [version for version in free if not version.is_prerelease]
+    return FamilyBackend(tied, next(iter(final or free), None))
 
 
 def decide(
@@ -139,8 +139,9 @@ def decide(
     """
     decisions = []
     for version in sorted(builds, reverse=True):
-        wanted = family.of(name, version) if family is not None else None
-        judge = _Judge(name, version, supported, tags, wanted, allow_unhashed=allow_unhashed)
+        torch = torch_release(name, version) if family is None else family.release(name, version)
+        wanted = family.by_release.get(torch) if family is not None and torch is not None else None
+        judge = _Judge(version, supported, tags, torch, wanted, allow_unhashed=allow_unhashed)
         if (decision := judge.decide(builds[version])) is not None:
             decisions.append(decision)
     return tuple(_hold_back(name, decisions)) if prefer == "hardware" else tuple(decisions)
@@ -150,10 +151,10 @@ def decide(
 class _Judge:
     """Decides for one release."""
 
-    name: str
     version: Version
     supported: Properties
     tags: TargetTags
+    torch: Version | None
     wanted: Backend | None
     allow_unhashed: bool
 
@@ -206,7 +207,7 @@ class _Judge:
             return [], {}
         known = {build.backend for build in builds if build.backend is not None}
         aarch64 = any("aarch64" in build.wheel.platform for build in builds)
-        document = backend_document(known, _minor(self.name, self.version), aarch64=aarch64)
+        document = backend_document(known, _minor(self.torch), aarch64=aarch64)
         # Build numbers of different backends do not compare, so they are left out.
         wheels = {replace(build.wheel, build="", label=_label(build)): None for build in builds}
         choice = choose(wheels, document, self.supported, self.tags)
@@ -313,6 +314,5 @@ def _local_key(version: Version, backend: Backend | None) -> tuple[bool, Version
     return version.local == (backend.folder if backend is not None else None), version
 
 
-def _minor(name: str, version: Version) -> tuple[int, int] | None:
-    torch = torch_release(name, version)
+def _minor(torch: Version | None) -> tuple[int, int] | None:
     return None if torch is None else (torch.major, torch.minor)

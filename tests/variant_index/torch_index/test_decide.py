@@ -280,10 +280,10 @@ def family(machine: MachineProfile, builds: Builds = TORCH) -> FamilyBackend:
     return family_backend(list(decided(builds, machine).values()))
 
 
-def test_the_family_backend_is_that_of_the_newest_torch_to_take() -> None:
-    newest = family(ADA_12_4).newest
-    assert newest is not None
-    assert newest.folder == "cu126"
+def test_the_family_follows_the_newest_torch_to_take() -> None:
+    known = family(ADA_12_4)
+    assert known.newest == Version("2.14.1")
+    assert known.by_release[known.newest].folder == "cu126"
     assert family_backend(()).newest is None
 
 
@@ -311,6 +311,14 @@ def test_others_follow_the_newest_torch() -> None:
     other = releases({"0.14.0": ["cpu", "cu128", "cu129", "cu130"]}, "torchao")
     found = decided(other, ADA_13, name="torchao", family=family(ADA_13, torch))
     assert labels(found) == {"0.14.0": "cu128"}
+
+
+def test_others_are_judged_like_the_torch_they_go_with() -> None:
+    # CUDA 12.8 builds of torch 2.9 run on Volta, those of newer ones do not.
+    torch = family(V100, releases({"2.9.0": ["cpu", "cu128"]}))
+    other = releases({"0.14.0": ["cpu", "cu128"]}, "torchao")
+    assert labels(decided(other, V100, name="torchao", family=torch)) == {"0.14.0": "cu128"}
+    assert labels(decided(other, V100, name="torchao")) == {"0.14.0": "cpu"}
 
 
 def test_without_torchs_backend_one_of_its_toolkit_or_none_is_taken() -> None:
