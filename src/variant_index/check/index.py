@@ -6,7 +6,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -107,6 +107,7 @@ def _check_project(source: IndexSource, name: str, check: IndexCheck) -> None:
         return
     check.files += len(page.files)
     files = {file.filename: file for file in page.files}
+    before = len(check.findings)
     with tempfile.TemporaryDirectory(prefix="variant-index-") as folder:
         paths = dict(_fetch(source, files.values(), name, Path(folder), check))
         checked = check_files(
@@ -119,13 +120,19 @@ def _check_project(source: IndexSource, name: str, check: IndexCheck) -> None:
         for release in checked.releases:
             _check_sidecar(release, paths, check)
         _check_stray_sidecars(checked, paths, check)
+    # Downloads are gone now: what is wrong with them is wrong at their addresses.
+    addresses = {str(path): files[file].url for file, path in paths.items() if path.parent == Path(folder)}
+    check.findings[before:] = [
+        replace(finding, path=addresses.get(finding.path, finding.path))
+        for finding in check.findings[before:]
+    ]
 
 
 def _read_pages(source: IndexSource, name: str, check: IndexCheck) -> ProjectPage | None:
     """Return the page of a project, the JSON form when there are two that can be read."""
     raw = source.pages(name)
     if not raw:
-        check.add("IDX013", f"project {name} is listed, but has no page")
+        check.add("IDX013", f"project {name}: has no page in this index")
     forms: list[tuple[bool, ProjectPage]] = []
     for page in raw:
         try:
@@ -140,8 +147,8 @@ def _read_pages(source: IndexSource, name: str, check: IndexCheck) -> ProjectPag
         forms.append((page.content_type.startswith(JSON_TYPE), parsed))
     forms.sort(key=lambda form: not form[0])
     if len(forms) > 1:
-        for difference_ in compare_forms(forms[0][1], forms[1][1]):
-            check.add("IDX003", f"project {name}: {difference_}")
+        for problem in compare_forms(forms[0][1], forms[1][1]):
+            check.add("IDX003", f"project {name}: {problem}")
     return forms[0][1] if forms else None
 
 

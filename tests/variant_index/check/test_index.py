@@ -270,6 +270,15 @@ def test_of_a_refused_release_no_sidecar_is_judged(out: Path) -> None:
     assert codes(from_disk(out)) == ["REL002"]
 
 
+def test_findings_name_what_the_user_can_look_at(out: Path, served: Callable[[Path], IndexCheck]) -> None:
+    bad_wheel(out)
+    (on_disk,) = [finding for finding in from_disk(out).findings if finding.code == "WHL119"]
+    assert on_disk.path == str(vdemo(out) / PLAIN)
+    (remote,) = [finding for finding in served(out).findings if finding.code == "WHL119"]
+    assert remote.path.startswith("http://127.0.0.1:")
+    assert remote.path.endswith(f"/simple/vdemo/{PLAIN}")
+
+
 def test_a_server_that_is_down(out: Path) -> None:
     with IndexServer(out) as server:
         url = server.url
