@@ -10,7 +10,9 @@ import click
 
 from torch_variant_provider.table import profile_table
 from variant_index.cli.detection_options import detection_options
+from variant_index.cli.messages import say
 from variant_index.detection.settings import DetectionSettings
+from variant_index.errors import InputError, printable
 from variant_index.model.machine import MachineProfile
 
 __all__ = ["command"]
@@ -61,28 +63,31 @@ def command(
         from variant_index.detection.this_machine import settled
 
         # After the output: what is known helps to find out why the rest is not.
-        profile = settled(profile, None, on_detection_failure)
+        profile = settled(profile, _warn, on_detection_failure)
     if file is not None:
         _write(file, profile)
         click.echo(f"wrote {file}", err=True)
 
 
 def _examine(settings: DetectionSettings, *, quiet: bool) -> MachineProfile:
-    def nothing(_line: str) -> None:
-        pass
-
     if settings.machine is not None:
-        return settings.profile()
+        return settings.profile(_warn)
     from variant_index.detection.this_machine import examine_machine
 
-    return examine_machine(settings.timeout, nothing if quiet else None, settings.on_failure)
+    return examine_machine(settings.timeout, _ignore if quiet else _warn, settings.on_failure)
+
+
+def _warn(line: str) -> None:
+    say("warning", printable(line, 400))
+
+
+def _ignore(_line: str) -> None:
+    pass
 
 
 def _write(file: Path, profile: MachineProfile) -> None:
     """Write the profile whole or not at all."""
     import tempfile
-
-    from variant_index.errors import InputError, printable
 
     if not file.absolute().parent.is_dir():
         raise InputError(f"{printable(str(file))}: there is no such folder to write it in")

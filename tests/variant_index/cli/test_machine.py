@@ -104,6 +104,12 @@ def test_a_hung_driver(nvml_folder: Path) -> None:
     assert "not detected: NVML did not answer in 1 s" in done.stderr
 
 
+def test_warnings() -> None:
+    done = run("machine", "--json", NV_PROVIDER_FORCE_DRIVER_VERSION="abc")
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: NV_PROVIDER_FORCE_DRIVER_VERSION: 'abc' ")
+
+
 def test_bad_usage() -> None:
     assert run("machine", "--detection-timeout", "0").returncode == 2
     assert run("machine", "--on-detection-failure", "gpu").returncode == 2
