@@ -110,8 +110,10 @@ def _check_project(source: IndexSource, name: str, check: IndexCheck) -> None:
     before = len(check.findings)
     with tempfile.TemporaryDirectory(prefix="variant-index-") as folder:
         paths = dict(_fetch(source, files.values(), name, Path(folder), check))
+        missing = frozenset(key for file in files.keys() - paths.keys() if (key := release_of(file)))
         checked = check_files(
-            path for file, path in paths.items() if file.endswith(FILE_SUFFIXES) and not _is_sidecar(file)
+            (path for file, path in paths.items() if file.endswith(FILE_SUFFIXES) and not _is_sidecar(file)),
+            incomplete=missing,
         )
         check.findings += checked.findings
         _check_bytes(files, paths, checked, check)
@@ -264,12 +266,12 @@ def _check_sidecar(release: Release, paths: dict[str, Path], check: IndexCheck) 
 def _check_stray_sidecars(checked: CheckedFiles, paths: dict[str, Path], check: IndexCheck) -> None:
     """Look for sidecars that belong to no release with variants, or are not named as installers expect.
 
-    Of a refused release nothing can be said before it is mended.
+    Of a release with something wrong or missing nothing can be said before it is mended.
     """
     wanted = {sidecar_filename(*release.key) for release in checked.releases if release.document is not None}
     for name in sorted(paths):
         key = release_of(name)
-        if _is_sidecar(name) and name not in wanted and key not in checked.refused and key is not None:
+        if _is_sidecar(name) and name not in wanted and key not in checked.undecided and key is not None:
             expected = sidecar_filename(*key)
             what = (
                 "no wheel of the release has a label"

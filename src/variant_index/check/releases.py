@@ -22,32 +22,39 @@ class CheckedFiles:
     Attributes:
         scan: what the files hold, the refused ones left out.
         releases: those with nothing wrong.
-        refused: those with something wrong.
+        undecided: those with something wrong or missing, of which nothing is said as a whole.
         findings: every rule broken, by file and then by release.
     """
 
     scan: Scan
     releases: tuple[Release, ...]
-    refused: frozenset[ReleaseKey]
+    undecided: frozenset[ReleaseKey]
     findings: tuple[Finding, ...]
 
 
-def check_files(paths: Iterable[Path], *, on_bytes: Callable[[int], object] | None = None) -> CheckedFiles:
+def check_files(
+    paths: Iterable[Path],
+    *,
+    incomplete: frozenset[ReleaseKey] = frozenset(),
+    on_bytes: Callable[[int], object] | None = None,
+) -> CheckedFiles:
     """Check wheels, source distributions and sidecars as `variant-index build` would, reading every byte.
 
     Args:
         paths: the files, see `variant_index.publish.scan.find_files`.
+        incomplete: releases that have more files than these.
         on_bytes: called with the number of bytes of wheels read since the last call, for progress.
     """
     found = scan(paths, on_bytes=on_bytes)
     releases, refusals = group_releases(found)
+    releases = [release for release in releases if release.key not in incomplete]
     findings = [
         *map(_finding, refusals),
         *(finding for wheel in found.wheels for finding in wheel.findings),
         *(finding for release in releases for finding in advise(release)),
     ]
     refused = frozenset(refusal.release for refusal in refusals if refusal.release is not None)
-    return CheckedFiles(found, tuple(releases), refused, tuple(findings))
+    return CheckedFiles(found, tuple(releases), refused | incomplete, tuple(findings))
 
 
 def _finding(refusal: Refusal) -> Finding:

@@ -166,7 +166,7 @@ class RemoteIndex:
         """See `IndexSource`."""
         path = folder / listed.filename  # the reader of pages lets no separators through
         # A little more than listed is received and found to be wrong, much more is not received.
-        limit = _MAX_FILE_BYTES if listed.size is None else listed.size + _SPARE_BYTES
+        limit = min(_MAX_FILE_BYTES if listed.size is None else listed.size + _SPARE_BYTES, _MAX_FILE_BYTES)
         with path.open("wb") as file:
             self._found(self._network.download(listed.url, file, limit=limit).status, listed.url)
         return path

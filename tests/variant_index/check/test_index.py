@@ -140,6 +140,12 @@ def sidecar_renamed(out: Path) -> None:
     entry(SIDECAR, filename="vdemo-2.0.0-variants.json", url="vdemo-2.0.0-variants.json")(out)
 
 
+def large_sidecar(out: Path) -> None:
+    place = vdemo(out) / SIDECAR
+    place.write_bytes(place.read_bytes() + b" " * (1 << 20))
+    relist(out, SIDECAR)
+
+
 def stray_sidecar(out: Path) -> None:
     name = "vdemo-1.0-variants.json"
     (vdemo(out) / name).write_bytes((vdemo(out) / SIDECAR).read_bytes())
@@ -191,7 +197,7 @@ LIES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a sidecar that differs": ("IDX009", replace_sidecar(b"12.8", b"12.9")),
     "a sidecar that misses a label": ("IDX009", replace_sidecar(b'"null": {}', b'"none": {}')),
     "a sidecar that is no document": ("IDX009", replace_sidecar(b"{", b"[")),
-    "a sidecar too large": ("IDX009", replace_sidecar(b"{", b"{" + b" " * (1 << 20))),
+    "a sidecar too large": ("IDX009", large_sidecar),
     "a sidecar of another name": ("IDX009", sidecar_renamed),
     "a sidecar without variants": ("IDX009", stray_sidecar),
     "metadata that is gone": ("IDX010", lambda out: (vdemo(out) / f"{PLAIN}.metadata").unlink()),
@@ -260,8 +266,14 @@ def test_one_project_only(out: Path) -> None:
     (vdemo(out) / PLAIN).unlink()
     source = FolderIndex(out / "simple")
     assert codes(check_index(source, ["Other"])) == []
-    assert codes(check_index(source, ["vdemo"])) == ["IDX004", "REL101"]
+    assert codes(check_index(source, ["vdemo"])) == ["IDX004"]
     assert codes(check_index(source, ["gone"])) == ["IDX013"]
+
+
+@pytest.mark.parametrize("name", ["vdemo-2.0-py3-none-any-cu128.whl", PLAIN, SIDECAR])
+def test_of_an_incomplete_release_nothing_else_is_said(out: Path, name: str) -> None:
+    entry(name, url=f"https://localhost/{name}")(out)
+    assert codes(from_disk(out)) == ["IDX015"]
 
 
 def test_of_a_refused_release_no_sidecar_is_judged(out: Path) -> None:
