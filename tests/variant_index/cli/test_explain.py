@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.shim.family import NAME, add_family, cpu_machine, cuda_machine, write_release
+from tests.variant_index.shim.family import (
+    NAME,
+    add_family,
+    cpu_machine,
+    cuda_machine,
+    write_release,
+    write_sidecar,
+)
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.cli import main
 from variant_index.model.explain_report import ExplainReport
@@ -179,3 +186,45 @@ def test_as_a_program(index: FakeIndex, gpu: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[FakeIndex]:
+    """Serve 1.0 with a build for this driver, and 2.0 whose only GPU build needs a newer one."""
+    with FakeIndex() as index:
+        files = []
+        for version, labels in (("1.0", ["cu126", "null"]), ("2.0", ["cu130", "null"])):
+            files += [index.add_file(path) for path in write_release(tmp_path / "files", version, labels)]
+            files.append(index.add_file(write_sidecar(tmp_path / "files", version=version)))
+        index.add_project(NAME, files)
+        yield index
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([NAME], ("1.0", "cu126")),
+        ([NAME, "--prefer", "version"], ("2.0", "null")),
+        ([f"{NAME}==2.0"], ("2.0", "null")),
+        ([f"{NAME}<2"], ("1.0", "cu126")),
+    ],
+)
+def test_the_newest_release_that_uses_the_hardware(
+    arguments: list[str],
+    expected: tuple[str, str],
+    behind: FakeIndex,
+    gpu: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["explain", *arguments, "-i", behind.url, "--machine", gpu, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["version"], report["selected"]["label"]) == expected
+
+
+def test_a_release_held_back_says_why(
+    behind: FakeIndex, gpu: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", f"{NAME}>1", "-i", behind.url, "--machine", gpu]) == 1
+    out = capsys.readouterr().out
+    assert f"yanked: {NAME} 2.0 has no build for this machine's GPU" in out
+    assert "1.0 (cu126) uses it, VARIANT_INDEX_PREFER=version takes the newest" in out

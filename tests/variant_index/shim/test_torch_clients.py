@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
+from tests.variant_index.shim.family import NAME, write_release, write_sidecar
 from tests.variant_index.shim.torch_machines import (
     CPU,
     MACHINES,
@@ -217,6 +218,39 @@ def test_off(user: User) -> None:
     done = user.pip("torch", **V100, VARIANT_INDEX_TORCH_INDEX="off")
     assert done.returncode == 0, done.stderr
     assert "torch-2.16.0" in installed(user.target)
+
+
+def test_without_an_index_torch_comes_from_the_users_folder(user: User) -> None:
+    make_wheel(user.folder / "links", f"torch-2.1.0-{TAGS}.whl")
+    done = user.pip("torch", "--no-index", "--find-links", str(user.folder / "links"), **V100)
+    assert done.returncode == 0, done.stderr
+    assert "torch-2.1.0" in installed(user.target)
+    assert user.torch.index.requests == []
+
+
+@pytest.mark.parametrize(
+    ("requirement", "preference", "wheel"),
+    [
+        (NAME, "hardware", "1.0-py3-none-any-cu126"),
+        (NAME, "version", "2.0-py3-none-any-null"),
+        (f"{NAME}==2.0", "hardware", "2.0-py3-none-any-null"),
+    ],
+)
+def test_projects_with_variants_follow_the_same_rule(
+    requirement: str, preference: str, wheel: str, user: User
+) -> None:
+    files = []
+    for version, labels in (("1.0", ["cu126", "null"]), ("2.0", ["cu130", "null"])):
+        folder = user.folder / "variants"
+        files += [user.index.add_file(path) for path in write_release(folder, version, labels)]
+        files.append(user.index.add_file(write_sidecar(folder, version=version)))
+    user.index.add_project(NAME, files)
+    done = user.pip(requirement, **V100, VARIANT_INDEX_PREFER=preference)
+    assert done.returncode == 0, done.stderr
+    assert installed(user.target, NAME) == f"{NAME}-{wheel}.whl"
+    done, _ = user.uv(V100, requirement, options=("--prefer", preference))
+    assert done.returncode == 0, done.stderr
+    assert installed(user.target, NAME) == f"{NAME}-{wheel}.whl"
 
 
 def test_a_value_that_means_nothing_stops_before_pip(user: User) -> None:

@@ -302,8 +302,9 @@ def test_torchvision_follows_the_torch_it_belongs_to() -> None:
 
 
 def test_a_patch_release_without_a_twin_follows_its_minor_release() -> None:
+    torch = family(ADA_12_4, releases({"2.9.0": ["cpu", "cu126"], "2.10.0": ["cpu", "cu128"]}))
     audio = releases({"2.9.7": ["cpu", "cu126", "cu128"]}, "torchaudio")
-    assert labels(decided(audio, ADA_12_4, name="torchaudio", family=family(ADA_12_4))) == {"2.9.7": "cu128"}
+    assert labels(decided(audio, ADA_12_4, name="torchaudio", family=torch)) == {"2.9.7": "cu126"}
 
 
 def test_others_follow_the_newest_torch() -> None:
@@ -311,6 +312,21 @@ def test_others_follow_the_newest_torch() -> None:
     other = releases({"0.14.0": ["cpu", "cu128", "cu129", "cu130"]}, "torchao")
     found = decided(other, ADA_13, name="torchao", family=family(ADA_13, torch))
     assert labels(found) == {"0.14.0": "cu128"}
+
+
+def test_a_prerelease_of_torch_leads_nobody() -> None:
+    torch = releases({"2.9.0": ["cpu", "cu126"], "2.10.0rc1": ["cpu", "cu128"]})
+    other = releases({"0.14.0": ["cpu", "cu126", "cu128"]}, "torchao")
+    found = decided(other, ADA_13, name="torchao", family=family(ADA_13, torch))
+    assert labels(found) == {"0.14.0": "cu126"}
+
+
+def test_gpus_that_only_builds_for_aarch64_know() -> None:
+    thor = cuda_machine("13.0", "11.0")
+    tags = "cp312-cp312-manylinux_2_28_aarch64"
+    builds = sorted_builds(build(folder, f"2.9.0+{folder}", tags=tags) for folder in ("cpu", "cu130"))
+    assert labels(decided(builds, thor, tags=AARCH64)) == {"2.9.0": "cu130"}
+    assert labels(decided(releases({"2.9.0": ["cpu", "cu130"]}), thor)) == {"2.9.0": "cpu"}
 
 
 def test_others_are_judged_like_the_torch_they_go_with() -> None:
