@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from html import escape
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.version import Version
 
 from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.simple_api.parse import parse_page
 from variant_index.torch_index.builds import collect_builds
 
 HOST = "https://download.pytorch.org"
@@ -89,3 +94,46 @@ def test_other_files_are_left_out() -> None:
     assert not found
     assert len(problems) == 1
     assert "torch-2.9.0-bad.whl" in problems[0]
+
+
+_PARTS = st.sampled_from(
+    [
+        *(
+            "https://",
+            "http://[",
+            "//",
+            "/whl/",
+            "cpu/",
+            "cu126/",
+            "..",
+            "%2B",
+            "%",
+            "%ff",
+            "+",
+            "[::1]",
+            "\x00",
+        ),
+        *(
+            "torch",
+            "-2.9.0",
+            "+cu126",
+            "-cp312-cp312-linux_x86_64",
+            "-py3-none-any",
+            ".whl",
+            "#sha256=",
+            "0" * 64,
+        ),
+        *("torch-2.9.0%2Bcpu-cp312-cp312-linux_x86_64.whl", "torch-1!0-py3-none-any.whl", "\ud800", "é"),
+    ]
+)
+
+
+@given(st.lists(st.lists(_PARTS, max_size=8).map("".join), max_size=6))
+def test_hostile_addresses_are_left_out_or_read_but_never_fail(addresses: list[str]) -> None:
+    anchors = "".join(f'<a href="{escape(address)}">torch</a>' for address in addresses)
+    parsed = parse_page(anchors.encode("utf-8", "replace"), "text/html", f"{HOST}/whl/cpu/torch/", "torch")
+    found, _ = collect_builds("torch", [parsed])
+    for version, builds in found.items():
+        for build in builds:
+            assert build.version.public == version.public
+            assert build.file.url.startswith(("https://", "http://"))
