@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -296,6 +297,23 @@ def test_a_server_that_is_down(out: Path) -> None:
         url = server.url
     with pytest.raises(UnreachableError):
         check_index(RemoteIndex(url, Network(timeout=1)))
+
+
+@pytest.mark.parametrize("what", ["file", "metadata"])
+def test_a_server_that_goes_down_meanwhile(out: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    def fail(*_: object) -> Path:
+        raise UnreachableError("x: connection lost")
+
+    monkeypatch.setattr(FolderIndex, what, fail)
+    with pytest.raises(UnreachableError, match="connection lost"):
+        from_disk(out)
+
+
+def test_a_server_that_sends_without_end(out: Path, served: Callable[[Path], IndexCheck]) -> None:
+    make_wheel(vdemo(out), PLAIN, files={"x.bin": os.urandom(2 << 20)})
+    assert codes(served(out)) == ["IDX004"]
+    (finding,) = [finding for finding in served(out).findings if finding.code == "IDX004"]
+    assert "sends more than" in finding.message
 
 
 def test_a_server_without_index(served: Callable[[Path], IndexCheck], out: Path) -> None:
