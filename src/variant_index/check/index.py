@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from variant_index.check.pages import STRONG_HASHES, compare_forms, listed_twice
 from variant_index.check.releases import CheckedFiles, check_files
 from variant_index.check.root_page import parse_root
-from variant_index.check.sources import ElsewhereError, IndexSource, MissingError
+from variant_index.check.sources import ElsewhereError, IndexSource
 from variant_index.errors import UpstreamError, printable
 from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError, parse_document
 from variant_index.model.filename import SIDECAR_SUFFIX, canonical_name, sidecar_filename
@@ -173,8 +173,6 @@ def _fetch(
             continue
         try:
             yield file.filename, source.file(file, folder)
-        except MissingError as error:
-            check.add("IDX004", str(error), file.url)
         except ElsewhereError as error:
             check.add("IDX015", str(error), file.url)
         except UnreachableError:

@@ -14,7 +14,7 @@ from variant_index.upstream.local import local_path, read_page_file
 from variant_index.upstream.network import Network
 from variant_index.upstream.page import RawPage
 
-__all__ = ["ElsewhereError", "FolderIndex", "IndexSource", "MissingError", "RemoteIndex", "index_folder"]
+__all__ = ["ElsewhereError", "FolderIndex", "IndexSource", "RemoteIndex", "index_folder"]
 
 _FORMS = (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
@@ -22,10 +22,6 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _MAX_FILE_BYTES = 1 << 32
 _SPARE_BYTES = 1 << 20
 _MAX_METADATA_BYTES = 1 << 23
-
-
-class MissingError(UpstreamError):
-    """The index lists a file that is not there."""
 
 
 class ElsewhereError(UpstreamError):
@@ -56,17 +52,17 @@ class IndexSource(Protocol):
         """Return a path to the file; one that is not on this machine is written into `folder`.
 
         Raises:
-            MissingError: there is no such file.
             ElsewhereError: it is not part of this index.
-            UpstreamError: it cannot be read.
+            UnreachableError: the server is down.
+            UpstreamError: there is no such file, or it cannot be read.
         """
 
     def metadata(self, listed: ProjectFile) -> bytes:
         """Return the metadata file beside a wheel (PEP 658).
 
         Raises:
-            MissingError: there is no such file.
-            UpstreamError: it cannot be read.
+            UnreachableError: the server is down.
+            UpstreamError: there is no such file, or it cannot be read.
         """
 
 
@@ -114,7 +110,7 @@ class FolderIndex:
                 return path
         except (OSError, RuntimeError):  # a name too long, or links in a circle
             pass
-        raise MissingError(f"{printable(str(path))}: is listed, but there is no such file")
+        raise UpstreamError(f"{printable(str(path))}: is listed, but there is no such file")
 
     def metadata(self, listed: ProjectFile) -> bytes:
         """See `IndexSource`."""
@@ -124,7 +120,7 @@ class FolderIndex:
             with path.open("rb") as file:
                 return file.read(_MAX_METADATA_BYTES + 1)
         except OSError as error:
-            raise MissingError(f"{printable(str(path))}: is listed, but: {error.strerror}") from None
+            raise UpstreamError(f"{printable(str(path))}: is listed, but: {error.strerror}") from None
 
 
 class RemoteIndex:
@@ -179,7 +175,5 @@ class RemoteIndex:
         return reply.body
 
     def _found(self, status: int, url: str) -> None:
-        if status in (403, 404, 410):
-            raise MissingError(f"{printable(url)}: is listed, but the server answers {status}")
         if status != 200:
-            raise UpstreamError(f"{printable(url)} answered {status}")
+            raise UpstreamError(f"{printable(url)}: is listed, but the server answers {status}")

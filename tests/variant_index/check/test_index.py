@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.making import make_wheel
 from tests.variant_index.publish.family import CU128, make_family, make_variant
+from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.check.index import IndexCheck, check_index
 from variant_index.check.sources import FolderIndex, RemoteIndex, index_folder
 from variant_index.errors import UpstreamError
@@ -23,7 +25,7 @@ from variant_index.publish.build import build_index
 from variant_index.publish.serve import IndexServer
 from variant_index.simple_api.page import ProjectPage
 from variant_index.simple_api.parse import parse_page
-from variant_index.simple_api.render import JSON_TYPE, render_html
+from variant_index.simple_api.render import JSON_TYPE, render_html, render_root_json
 from variant_index.upstream.network import Network, UnreachableError
 
 PLAIN = "vdemo-2.0-py3-none-any.whl"
@@ -141,6 +143,12 @@ def sidecar_renamed(out: Path) -> None:
     entry(SIDECAR, filename="vdemo-2.0.0-variants.json", url="vdemo-2.0.0-variants.json")(out)
 
 
+def other_metadata_in_html(out: Path) -> None:
+    page = vdemo(out) / "index.html"
+    digest = re.compile('(core-metadata="sha256=)[0-9a-f]{64}')
+    page.write_text(digest.sub(rf"\g<1>{'0' * 64}", page.read_text()))
+
+
 def large_sidecar(out: Path) -> None:
     place = vdemo(out) / SIDECAR
     place.write_bytes(place.read_bytes() + b" " * (1 << 20))
@@ -181,7 +189,7 @@ LIES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "another upload time in HTML": ("IDX003", html_only("2026-01-31", "2026-02-01")),
     "another metadata hash in HTML": (
         "IDX003",
-        html_only('core-metadata="sha256=', 'core-metadata="sha256=0'),
+        other_metadata_in_html,
     ),
     "a file that is gone": ("IDX004", lambda out: (vdemo(out) / PLAIN).unlink()),
     "a sidecar that is gone": ("IDX004", lambda out: (vdemo(out) / SIDECAR).unlink()),
@@ -307,6 +315,14 @@ def test_a_server_that_goes_down_meanwhile(out: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(FolderIndex, what, fail)
     with pytest.raises(UnreachableError, match="connection lost"):
         from_disk(out)
+
+
+def test_a_server_that_refuses_a_page() -> None:
+    with FakeIndex() as index:
+        index.routes["/simple/"] = Route(render_root_json(["x"]), JSON_TYPE)
+        index.routes["/simple/x/"] = Route(b"", status=401)
+        with pytest.raises(UpstreamError, match="answered 401"):
+            check_index(RemoteIndex(f"{index.root}/simple", Network(timeout=5)))
 
 
 def test_a_server_that_sends_without_end(out: Path, served: Callable[[Path], IndexCheck]) -> None:
