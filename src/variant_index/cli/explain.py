@@ -121,7 +121,7 @@ def _explain_family(
         return None, [f"PyTorch's index has no project {printable(name)}"]
     verdict = choose_family_release(requirement, project, allow_prereleases=pre)
     note = held_back_note(project) if passes_over(requirement, project) else None
-    return verdict, [*project.problems, *([note] if note is not None else [])]
+    return verdict, [*project.problems, *project.warnings, *([note] if note is not None else [])]
 
 
 def _explain_release(
@@ -148,7 +148,9 @@ def _explain_release(
     warnings = [*fetched.problems, *fetched.page.problems]
     grouped = group_releases(fetched.page)
     # Newer releases than those that match decide nothing.
-    matching = [version for version in grouped.by_version if requirement.specifier.contains(version, True)]
+    matching = [
+        version for version in grouped.by_version if requirement.specifier.contains(version, prereleases=True)
+    ]
     relevant = [one for one in grouped.with_variants if matching and one.version <= max(matching)]
     documents = SidecarReader(network).read(relevant)
     warnings += documents.problems

@@ -6,12 +6,15 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from packaging.version import Version
+
 from variant_index.errors import UpstreamError, printable
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.shim.present import Chosen, Listed, Presented
 from variant_index.simple_api.page import ProjectFile
+from variant_index.torch_index.backends import runnable
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.decide import FamilyBackend, ReleaseDecision, decide, family_backend
 from variant_index.torch_index.family import FAMILY, TORCH
@@ -29,12 +32,14 @@ class FamilyProject:
     Attributes:
         name: the project's normal name.
         decisions: its releases, newest first.
-        problems: what was left out and why, one printable line each.
+        problems: what of the pages could not be read and why, one printable line each.
+        warnings: what would have been chosen but was refused and why, one printable line each.
     """
 
     name: str
     decisions: tuple[ReleaseDecision, ...]
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class TorchFamily:
@@ -116,8 +121,8 @@ class TorchFamily:
             prefer=self._prefer,
             allow_unhashed=self._allow_unhashed,
         )
-        unhashed = () if self._allow_unhashed else _unhashed_problem(name, project.builds.values(), tags)
-        decided = FamilyProject(name, decisions, (*project.problems, *unhashed))
+        warnings = () if self._allow_unhashed else _unhashed_warning(project, decisions, supported, tags)
+        decided = FamilyProject(name, decisions, project.problems, warnings)
         with self._lock:
             self._known[name] = (project, torch, decided)
         return decided
@@ -135,15 +140,13 @@ def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) ->
     """
     taken = {file.filename for file in found}
     files = [Listed(file) for file in found]
-    newest = next((one for one in project.decisions if one.held_back is None and one.uses_hardware), None)
+    newest, passed = _newest_and_passed_over(project.decisions)
     for decision in project.decisions:
         reason = decision.reason
         if decision.held_back is not None:
             reason = f"pinned; {decision.held_back}"
-        elif decision is newest and (passed := _passed_over(project.decisions)):
-            reason = (
-                f"{reason}; newest release that uses the GPU, VARIANT_INDEX_PREFER=version takes {passed}"
-            )
+        elif decision is newest and passed is not None:
+            reason += f"; newest release that uses the GPU, VARIANT_INDEX_PREFER=version takes {passed}"
         for build in decision.chosen:
             yanked = decision.held_back or build.file.yanked
             files.append(_listed(project.name, build, decision.label, reason, yanked))
@@ -152,26 +155,30 @@ def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) ->
             why = f"pinned; {verdict.yanked}"
             files.append(_listed(project.name, verdict.build, label, why, verdict.yanked or True))
     unique = [listed for listed in files[len(found) :] if listed.file.filename not in taken]
-    return Presented(project.name, (*files[: len(found)], *unique), project.problems)
+    return Presented(project.name, (*files[: len(found)], *unique), project.warnings)
 
 
 def held_back_note(project: FamilyProject) -> str | None:
     """Return one line on the releases that were held back, None when there are none."""
-    held = _passed_over(project.decisions)
-    if not held:
+    newest, passed = _newest_and_passed_over(project.decisions)
+    if newest is None or passed is None:
         return None
-    newest = next(one for one in project.decisions if one.held_back is None and one.uses_hardware)
     return (
         f"{project.name} {newest.version} ({newest.label}) is the newest release that uses this machine's"
-        f" GPU; {held} is installed only by == or with VARIANT_INDEX_PREFER=version"
+        f" GPU; {passed} is installed only by == or with VARIANT_INDEX_PREFER=version"
     )
 
 
-def _passed_over(decisions: Iterable[ReleaseDecision]) -> str:
-    """Name the newest release held back, `""` when there is none."""
-    held = [decision.version for decision in decisions if decision.held_back is not None]
-    final = [version for version in held if not version.is_prerelease]
-    return str(max(final or held)) if held else ""
+def _newest_and_passed_over(
+    decisions: Sequence[ReleaseDecision],
+) -> tuple[ReleaseDecision | None, Version | None]:
+    """Return the newest release that uses the hardware, and the newest one held back in its favour."""
+    using = [one for one in decisions if one.held_back is None and one.uses_hardware]
+    newest = next((one for one in using if not one.version.is_prerelease), next(iter(using), None))
+    if newest is None:
+        return None, None
+    held = [one.version for one in decisions if one.held_back and one.version > newest.version]
+    return newest, max(held, key=lambda version: (not version.is_prerelease, version), default=None)
 
 
 def _listed(name: str, build: Build, label: str, reason: str, yanked: bool | str) -> Listed:
@@ -179,18 +186,28 @@ def _listed(name: str, build: Build, label: str, reason: str, yanked: bool | str
     return Listed(replace(build.file, yanked=yanked), chosen)
 
 
-def _unhashed_problem(name: str, releases: Iterable[Iterable[Build]], tags: TargetTags) -> tuple[str, ...]:
-    unhashed = [
-        build
-        for builds in releases
-        for build in builds
-        if not build.file.hashes and tags.position(build.wheel) is not None
+def _unhashed_warning(
+    project: TorchProject, decisions: Iterable[ReleaseDecision], supported: Properties, tags: TargetTags
+) -> tuple[str, ...]:
+    """Return a line on wheels without a hash, where they would have been the better or the only choice."""
+    by_version = {decision.version: decision for decision in decisions}
+
+    def matters(version: Version, build: Build) -> bool:
+        if build.file.hashes or tags.position(build.wheel) is None:
+            return False
+        decision = by_version.get(version)
+        if build.backend is None or decision is None:
+            return decision is None
+        return not decision.uses_hardware and build.folder in runnable([build.backend], supported)
+
+    refused = [
+        build for version, builds in project.builds.items() for build in builds if matters(version, build)
     ]
-    if not unhashed:
+    if not refused:
         return ()
-    newest = max(unhashed, key=lambda build: (build.version, build.file.filename))
-    more = f" and {len(unhashed) - 1} more" if len(unhashed) > 1 else ""
+    newest = max(refused, key=lambda build: (build.version, build.file.filename))
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
     return (
-        f"{name}: {printable(newest.file.filename)}{more} refused, because the index lists no hash to check"
-        f" the bytes with; VARIANT_INDEX_ALLOW_UNHASHED=1 takes them",
+        f"{project.name}: {printable(newest.file.filename)}{more} refused, because the index lists no hash to"
+        f" check the bytes with; VARIANT_INDEX_ALLOW_UNHASHED=1 takes them",
     )

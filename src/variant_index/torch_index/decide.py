@@ -223,30 +223,31 @@ class _Judge:
             if needs:
                 reasons[label] = explain_match(needs, placed)
             elif label:
-                reasons[label] = self._no_hardware(known, reasons)
+                refused = [backend for backend in known if backend.label not in ranking]
+                reasons[label] = self._no_hardware(refused, reasons)
             else:
                 reasons[label] = "not tied to a backend"
         return ranking, reasons
 
-    def _no_hardware(self, known: Iterable[Backend], reasons: Mapping[str, str]) -> str:
+    def _no_hardware(self, refused: Sequence[Backend], reasons: Mapping[str, str]) -> str:
         """Say why a build without hardware support is what fits: what the newest others need."""
         if not _VENDORS.keys() & self.supported.keys():
             return f"{_ANYWHERE}, no GPU found"
         newest = [
             max(
-                (backend for backend in known if backend.kind == kind),
+                (backend for backend in refused if backend.kind == kind),
                 key=lambda one: one.version,
                 default=None,
             )
             for vendor, kind in _VENDORS.items()
             if vendor in self.supported
         ]
-        refused = [
+        why = [
             f"{backend.folder} {reasons[backend.label]}"
             for backend in newest
             if backend is not None and backend.label in reasons
         ]
-        return "; ".join([_ANYWHERE, *refused])
+        return "; ".join([_ANYWHERE, *why])
 
     def _follow(self, ranking: Sequence[str], backends: Mapping[str, Backend | None]) -> str:
         """Choose a backend that goes with torch's: the same, one of its toolkit, or one that needs none."""
@@ -283,7 +284,7 @@ def _hold_back(name: str, decisions: Sequence[ReleaseDecision]) -> list[ReleaseD
 
 
 def _held(name: str, decision: ReleaseDecision, best: ReleaseDecision) -> ReleaseDecision:
-    # Its other builds cannot run here. Left listed, pip would take the highest of them for `==`.
+    # Its other builds cannot run here, or not with torch; if listed, pip would take the highest for `==`.
     why = decision.reason.removeprefix(f"{_ANYWHERE}; ")
     hidden = (replace(verdict, rank=None, yanked=None) for verdict in decision.pinnable)
     return replace(

@@ -132,13 +132,38 @@ def test_wheels_without_a_hash_are_refused_and_said(torch: FakeTorch) -> None:
     torch.publish(["cpu"])
     found = project(torch, name="triton")
     assert found.decisions == ()
-    assert found.problems == (
+    assert found.warnings == (
         f"triton: triton-3.9.0-{LINUX}.whl refused, because the index lists no hash to check the bytes with;"
         " VARIANT_INDEX_ALLOW_UNHASHED=1 takes them",
     )
     allowed = project(torch, name="triton", allow_unhashed=True)
     assert len(allowed.decisions) == 1
-    assert allowed.problems == ()
+    assert allowed.warnings == ()
+
+
+def test_wheels_without_a_hash_that_would_not_be_chosen_are_not_mentioned(torch: FakeTorch) -> None:
+    torch.add("cpu", f"fbgemm_gpu-1.4.0+cpu-{LINUX}.whl")
+    torch.add("cu128", f"fbgemm_gpu-1.4.0+cu128-{LINUX}.whl", hashed=False)
+    torch.publish(["cpu", "cu128"])
+    assert project(torch, cpu_machine(), "fbgemm-gpu").warnings == ()
+    assert "fbgemm_gpu-1.4.0+cu128" in project(torch, V100, "fbgemm-gpu").warnings[0]
+
+
+def test_a_release_skipped_in_the_middle_is_no_choice_to_point_at(torch: FakeTorch) -> None:
+    torch.add("cu126", f"torch-2.16.0+cu126-{LINUX}.whl")
+    torch.add("cu126", f"torch-2.17.0rc1+cu126-{LINUX}.whl")
+    torch.publish(["cu126"])
+    found = project(torch)
+    assert found.decisions[2].held_back is not None
+    assert held_back_note(found) is None
+    assert not any(
+        "PREFER" in listed.chosen.reason
+        for listed in present_family(found).files
+        if listed.chosen and not listed.file.yanked
+    )
+    torch.add("cpu", f"torch-2.18.0+cpu-{LINUX}.whl")
+    torch.publish(["cpu"])
+    assert str(held_back_note(project(torch))).startswith("torch 2.16.0 (cu126) is the newest release")
 
 
 def test_an_index_without_torch_is_an_error(torch: FakeTorch) -> None:
@@ -212,6 +237,7 @@ class Served:
 @pytest.fixture
 def served(torch: FakeTorch, tmp_path: Path) -> Iterator[Served]:
     own = make_wheel(tmp_path / "links", f"torch-2.9.0+own-{LINUX}.whl")
+    make_wheel(tmp_path / "links", f"torchaudio-1.0-{LINUX}.whl")
     with FakeIndex() as index:
         for name in ("torch", "torchvision", "numpy"):
             index.add_project(name, [index.add_file(make_wheel(tmp_path, f"{name}-99.0-py3-none-any.whl"))])
@@ -239,6 +265,7 @@ def test_routes(served: Served) -> None:
     assert f"torch-2.9.0+own-{LINUX}.whl" in files
     assert served.asked == ["machine"]
     assert served.journal.hints
+    assert list(served.page("torchaudio").files()) == [f"torchaudio-1.0-{LINUX}.whl"]
     # PyTorch's index does not have it: then nobody does, or a stranger could offer it elsewhere.
     assert served.page("torchvision").status == 404
 
