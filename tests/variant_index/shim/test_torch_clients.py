@@ -318,6 +318,7 @@ def test_explain_agrees_with_pip(user: User) -> None:
     assert lines[3].split()[:3] == ["*", "1", "cu126"]
     assert "needs CUDA ≥ 13.0, driver supports 12.8" in done.stdout
     assert "2.15.0 is installed only by ==" in done.stderr
+    assert "installed only by" not in user.explain("torch==2.9.0", **V100).stderr
 
 
 def test_explain_takes_the_options(user: User) -> None:
