@@ -17,7 +17,7 @@ from variant_index.publish.group import group_releases
 from variant_index.publish.plan import plan_index, release_files
 from variant_index.publish.release import Refusal, Release, ReleaseKey
 from variant_index.publish.scan import find_files, scan
-from variant_index.publish.write import carry_out, find_conflicts, read_published
+from variant_index.publish.write import carry_out, exclusive, find_conflicts, read_published
 from variant_index.wheel.relabel import unlabel_wheel
 
 __all__ = ["NothingToPublishError", "Progress", "build_index"]
@@ -62,9 +62,13 @@ def build_index(
     if not found.wheels and not found.sources and not found.refusals:
         raise NothingToPublishError("no wheels found; give folders that hold .whl files, or wheels by name")
     releases, refusals = group_releases(found)
+    if default_from is not None and releases:
+        labels = {wheel.filename.label for release in releases for wheel in release.wheels}
+        if default_from not in labels:
+            raise InputError(f"--default-from {default_from}: no wheel in the input has this label")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(exclusive(out))
         if default_from is not None and any(uncovered(release) for release in releases):
-            out.mkdir(parents=True, exist_ok=True)
             # Beside the index: wheels may be too large for the system's temporary folder.
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".part-", dir=out)))
             releases, more = _with_defaults(releases, default_from, scratch)

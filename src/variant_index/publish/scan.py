@@ -5,6 +5,7 @@ One bad file never stops the others; it becomes a refusal of the release that it
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -156,6 +157,9 @@ def file_sha256(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
+    if not path.is_file() and path.exists():
+        # Opening a FIFO would wait for a writer.
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(1 << 20))
     with path.open("rb", buffering=0) as file:

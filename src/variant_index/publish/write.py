@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,52 @@ from variant_index.simple_api.page import ProjectPage
 from variant_index.simple_api.parse import PageError, parse_page
 from variant_index.simple_api.render import JSON_TYPE
 
-__all__ = ["IndexFolderError", "carry_out", "find_conflicts", "read_published"]
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: two builds at once are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["IndexFolderError", "carry_out", "exclusive", "find_conflicts", "read_published"]
+
+_PART = ".part-"
+"""How unfinished files and folders begin; the server never serves them."""
 
 
 class IndexFolderError(InputError):
     """The folder cannot hold the index: something in it is not ours, or changed while we worked."""
+
+
+@contextlib.contextmanager
+def exclusive(out: Path) -> Iterator[None]:
+    """Keep other builds out of the folder, and clear away what a killed one left there.
+
+    The lock is on the folder itself and ends with the process, so nothing can go stale.
+
+    Args:
+        out: the index's folder; made when missing.
+
+    Raises:
+        IndexFolderError: another build is writing there.
+        OSError: the folder cannot be made or opened.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise IndexFolderError(
+                f"{printable(str(out))}: another build is writing there; run again when it has ended"
+            ) from None
+        for left in [*out.glob(f"{_PART}*"), *out.glob(f"simple/{_PART}*"), *out.glob(f"simple/*/{_PART}*")]:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield
+    finally:
+        os.close(folder)
 
 
 def read_published(out: Path) -> Published:
@@ -167,7 +209,7 @@ def _replacing(place: Path) -> Iterator[int]:
     another user's web server can read it (a temporary file of `tempfile` is private).
     """
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".part-{secrets.token_hex(8)}")
+    part = place.with_name(f"{_PART}{secrets.token_hex(8)}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,7 @@ class SidecarReader:
             document = read_document(data, listed.filename)
             with self._lock:
                 self._parsed[key] = document
+        _check_labels(document, data, release, listed)
         return document
 
     def _fetch(self, listed: ProjectFile) -> bytes:
@@ -133,6 +135,16 @@ class SidecarReader:
             _check_hash(reply.body, listed)
             cache.put(key, reply.body)
         return reply.body
+
+
+def _check_labels(document: VariantsDocument, data: bytes, release: Release, listed: ProjectFile) -> None:
+    """Refuse a document that misses a label: it is not the one that belongs to these wheels."""
+    missing = {wheel.label for wheel in release.wheels if wheel.label} - document.variants.keys()
+    if missing:
+        # A document of an older generation may name labels that the newer form cannot hold.
+        missing -= json.loads(data)["variants"].keys()
+    if missing:
+        raise UpstreamError(f"{printable(listed.filename)} misses the label {min(missing)} of its wheels")
 
 
 def _check_hash(data: bytes, listed: ProjectFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.variant_index.publish.family import CU128, CU130, make_family, make_v
 from variant_index.errors import InputError
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import NothingToPublishError, build_index
-from variant_index.publish.write import read_published
+from variant_index.publish.write import IndexFolderError, exclusive, read_published
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -214,8 +215,47 @@ def test_a_default_wheel_is_made_only_where_one_lacks(tmp_path: Path) -> None:
 
 def test_a_release_without_that_variant_is_named(tmp_path: Path) -> None:
     make_family(tmp_path / "in", default=False)
+    make_variant(tmp_path / "in", "other-1.0-py3-none-any-cu999.whl", CU128)
     report = build(tmp_path, default_from="cu999")
-    assert report.releases[1].default_wheel is None
-    assert report.releases[1].warnings[-1] == "vdemo 2.0: no variant 'cu999' to make its plain wheel from"
-    with pytest.raises(InputError, match="is not a label"):
-        build(tmp_path, default_from="CU 128")
+    vdemo = report.releases[-1]
+    assert (vdemo.name, vdemo.version, vdemo.default_wheel) == ("vdemo", "2.0", None)
+    assert vdemo.warnings[-1] == "vdemo 2.0: no variant 'cu999' to make its plain wheel from"
+
+
+@pytest.mark.parametrize(
+    ("label", "rule"), [("cu999", "no wheel in the input"), ("CU 128", "is not a label")]
+)
+def test_a_default_from_nothing_is_refused(label: str, rule: str, tmp_path: Path) -> None:
+    make_family(tmp_path / "in", default=False)
+    with pytest.raises(InputError, match=rule):
+        build(tmp_path, default_from=label)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_builds_never_write_at_once(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    with exclusive(tmp_path / "out"), pytest.raises(IndexFolderError, match="another build is writing"):
+        build(tmp_path)
+    assert build(tmp_path).releases
+
+
+def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    left = tmp_path / "out" / "simple" / "vdemo" / ".part-0123"
+    left.write_bytes(b"half a wheel")
+    folder = tmp_path / "out" / ".part-4567"
+    folder.mkdir()
+    (folder / "x").touch()
+    assert not any(release.changed for release in build(tmp_path).releases)
+    assert not left.exists()
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    os.mkfifo(tmp_path / "in" / "pipe-1.0-py3-none-any.whl")
+    report = build(tmp_path)
+    assert [refusal.reason.rpartition(": ")[2] for refusal in report.refused] == ["not a regular file"]
+    assert [release.name for release in report.releases] == ["vdemo", "vdemo"]

@@ -13,6 +13,7 @@ from tests.making import NVIDIA_PROVIDER
 from tests.variant_index.shim.family import DOCUMENT, NAME, SIDECAR, cuda_machine, write_sidecar
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.model.document import MAX_DOCUMENT_BYTES
+from variant_index.model.filename import WheelFilename
 from variant_index.selection.ordering import rank_labels
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.network import Network, UnreachableError
@@ -57,6 +58,18 @@ def test_an_older_generation_is_read_as_well(index: FakeIndex) -> None:
     read_older = documents.by_version[Version("2.0")]
     assert read_older.variants == read(listed(index)).by_version[Version("2.0")].variants
     assert rank_labels(read_older, cuda_machine("12.8").properties) == ["cu128", "cu126", "null"]
+
+
+def test_a_document_that_misses_a_label_is_not_used(index: FakeIndex) -> None:
+    file = listed(index)
+    labels = ("cu128", "cu999", "")
+    wheels = {WheelFilename(NAME, "2.0", "", "py3", "none", "any", label): file for label in labels}
+    release = Release(NAME, Version("2.0"), wheels=wheels, sidecars=[file])
+    documents = SidecarReader(Network(timeout=0.5)).read([release])
+    assert documents.by_version == {}
+    assert documents.problems == (
+        f"variants of {NAME} 2.0 are ignored: {SIDECAR} misses the label cu999 of its wheels",
+    )
 
 
 def test_other_strong_hashes_and_upper_case_digits(index: FakeIndex) -> None:
