@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.torch_variant_provider.conftest import Answer, build_library
+from tests.torch_variant_provider.conftest import Answer, build_library, clean_environment
 
 Ask = Callable[..., Answer]
 LOWER, UPPER, SM = "cuda_version_lower_bound", "cuda_version_upper_bound", "sm_arch"
@@ -86,12 +89,27 @@ def test_the_older_version_call_stands_in(ask: Ask, nvml_folder: Path) -> None:
     assert "libcuda" in answer.stderr
 
 
-def test_no_version_keeps_the_gpus(ask: Ask, nvml_folder: Path) -> None:
-    answer = ask(
-        "nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_CUDA_CODE="999", FAKE_CUDA_V1_CODE="999"
+NO_VERSION = {"FAKE_CUDA_CODE": "13", "FAKE_CUDA_V1_CODE": "13", "FAKE_GPUS": "9.0"}
+
+
+def test_without_a_cuda_version_the_driver_tells_it(ask: Ask, nvml_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_DRIVER="570.133.20", **NO_VERSION)
+    assert answer.features[LOWER][0] == "12.8"
+    assert answer.features[SM][0] == "90_real"
+    assert "driver 570.133.20 supports CUDA 12.8" in answer.stderr
+
+
+def test_gpus_without_any_version_are_an_unanswering_driver(nvml_folder: Path) -> None:
+    environment = {**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder), "FAKE_DRIVER_CODE": "999"}
+    done = subprocess.run(
+        [sys.executable, "-m", "torch_variant_provider", "--json"],
+        env={**environment, **NO_VERSION},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    assert list(answer.features) == [SM]
-    assert "CUDA version" in answer.stderr
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["unanswered"].keys() == {"nvidia"}
 
 
 def test_an_old_library_without_the_newer_calls(ask: Ask, old_nvml_folder: Path) -> None:

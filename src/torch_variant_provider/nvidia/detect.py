@@ -55,9 +55,33 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
     gather(SOURCES, knowledge, _WANTED, root)
     if knowledge.facts.pop("library_mismatch", None) is not None:
         _settle_mismatch(knowledge, root)
+    _settle_version(knowledge, root)
     if all(name in knowledge.facts for name in _WANTED):
         knowledge.unanswered = None  # another source knew
     return knowledge
+
+
+def _settle_version(knowledge: Knowledge, root: str) -> None:
+    """Where GPUs answered and nothing told the CUDA version, the driver's own version tells it."""
+    from torch_variant_provider.nvidia.driver_table import cuda_of_driver
+    from torch_variant_provider.nvidia.kernel_driver import is_tegra
+    from torch_variant_provider.versions import version_text
+
+    gpus = knowledge.facts.get("compute_capability")
+    answered = gpus is not None and bool(gpus.value) and gpus.source in (source.name for source in SOURCES)
+    if "cuda_version" in knowledge.facts or not answered:
+        return
+    driver = knowledge.facts.get("kernel_driver")
+    version = None if driver is None or is_tegra(root) else cuda_of_driver(str(driver.value))
+    if driver is not None and version is not None:
+        source = f"{driver.source}, driver table"
+        knowledge.facts["cuda_version"] = Fact(version_text(version), source)
+        knowledge.warnings.append(
+            f"{driver.source}: no source tells the CUDA version; driver {driver.value} supports "
+            f"CUDA {version_text(version)}"
+        )
+    elif knowledge.unanswered is None:
+        knowledge.unanswered = "the driver does not tell which CUDA version it supports"
 
 
 def _settle_mismatch(knowledge: Knowledge, root: str) -> None:

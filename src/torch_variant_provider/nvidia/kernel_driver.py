@@ -13,7 +13,7 @@ from torch_variant_provider.nvidia.driver_table import cuda_of_driver
 from torch_variant_provider.nvidia.presence import gpu_nodes
 from torch_variant_provider.versions import version_text
 
-__all__ = ["NAME", "driver_version", "read"]
+__all__ = ["NAME", "driver_version", "is_tegra", "read"]
 
 NAME = "kernel driver"
 
@@ -33,7 +33,7 @@ def read(root: str) -> Findings:
         return Findings(notes=[f"{NAME}: not loaded"])
     found = Findings({"kernel_driver": driver})
     cuda = cuda_of_driver(driver)
-    if _is_tegra(root):
+    if is_tegra(root):
         found.unanswered = has_gpu
         found.notes.append(f"{NAME}: {driver} is a Tegra driver, whose number does not tell the CUDA version")
     elif not has_gpu:
@@ -70,7 +70,8 @@ def _leading_version(words: list[str]) -> str | None:
     return None
 
 
-def _is_tegra(root: str) -> bool:
+def is_tegra(root: str) -> bool:
+    """Tell whether this is a Tegra system, whose driver numbers do not follow the table."""
     return exists(root, "/etc/nv_tegra_release") or "tegra" in (
         read_text(root, "/proc/device-tree/compatible") or ""
     )

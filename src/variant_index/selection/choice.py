@@ -132,7 +132,7 @@ def choose(
     """
     judge = _judge(document, supported)
     verdicts: dict[str, _Verdict] = {}
-    fitting: list[tuple[SortKey, str, int, str, WheelFilename]] = []
+    fitting: list[tuple[tuple[SortKey, bool, str, int, str], WheelFilename]] = []
     refused: list[Candidate] = []
     for wheel in wheels:
         position = tags.position(wheel)
@@ -146,12 +146,13 @@ def choose(
         if verdict.key is None:
             refused.append(Candidate(wheel, False, None, verdict.reason))
         else:
-            fitting.append((verdict.key, wheel.label, position, wheel.filename, wheel))
-    fitting.sort(key=lambda item: item[:4])
-    fitting.sort(key=lambda item: item[4].build_key, reverse=True)  # stable: the order inside a build stays
+            order = (verdict.key, wheel.label == NULL_LABEL, wheel.label, position, wheel.filename)
+            fitting.append((order, wheel))
+    fitting.sort(key=lambda item: item[0])
+    fitting.sort(key=lambda item: item[1].build_key, reverse=True)  # stable: the order inside a build stays
     ranked = [
         Candidate(wheel, True, rank, verdicts[wheel.label].reason)
-        for rank, (*_, wheel) in enumerate(fitting, start=1)
+        for rank, (_, wheel) in enumerate(fitting, start=1)
     ]
     return Choice((*ranked, *sorted(refused, key=lambda candidate: candidate.wheel.filename)))
 

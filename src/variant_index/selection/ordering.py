@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from variant_index.model.properties import Properties
+from variant_index.model.properties import NULL_LABEL, Properties
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
@@ -93,4 +93,4 @@ def rank_labels(document: VariantsDocument, supported: Properties) -> list[str]:
         for label, properties in document.variants.items()
         if (key := sort_key(properties, placed)) is not None
     }
-    return sorted(sorted(keys), key=keys.__getitem__)
+    return sorted(keys, key=lambda label: (keys[label], label == NULL_LABEL, label))

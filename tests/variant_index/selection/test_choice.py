@@ -205,3 +205,10 @@ def test_the_choice_is_the_ranking_and_ignores_input_order(
     ]
     assert len(choice.candidates) == len(wheels)
     assert all(candidate.reason.isprintable() for candidate in choice.candidates)
+
+
+def test_null_comes_after_other_variants_without_properties() -> None:
+    empty = parse_document(json.dumps(document({"z": {}, "null": {}})).encode(), "x")
+    names = [f"x-1-py3-none-any{suffix}.whl" for suffix in ("-z", "-null", "")]
+    assert rank_labels(empty, {}) == ["z", "null"]
+    assert _names(_choose(*reversed(names), document=empty)) == names
