@@ -10,7 +10,7 @@ import pytest
 from packaging.version import Version
 
 from tests.making import NVIDIA_PROVIDER
-from tests.variant_index.shim.family import DOCUMENT, NAME, SIDECAR, cuda_machine, write_sidecar
+from tests.variant_index.shim.family import DOCUMENT, LABELS, NAME, SIDECAR, cuda_machine, write_sidecar
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.model.document import MAX_DOCUMENT_BYTES
 from variant_index.model.filename import WheelFilename
@@ -70,6 +70,21 @@ def test_a_document_that_misses_a_label_is_not_used(index: FakeIndex) -> None:
     assert documents.problems == (
         f"variants of {NAME} 2.0 are ignored: {SIDECAR} misses the label cu999 of its wheels",
     )
+
+
+def test_a_label_that_only_the_older_form_can_hold_is_not_missing(index: FakeIndex) -> None:
+    abi = {"abi_dependency": {"torch": ["2.9"]}}
+    older = {
+        **DOCUMENT,
+        "$schema": "https://variants-schema.wheelnext.dev/v0.0.2.json",
+        "variants": {**LABELS, "torch29": abi},
+    }
+    file = listed(index, json.dumps(older).encode())
+    wheels = {WheelFilename(NAME, "2.0", "", "py3", "none", "any", "torch29"): file}
+    release = Release(NAME, Version("2.0"), wheels=wheels, sidecars=[file])
+    documents = SidecarReader(Network(timeout=0.5)).read([release])
+    assert documents.problems == ()
+    assert "torch29" not in documents.by_version[Version("2.0")].variants
 
 
 def test_other_strong_hashes_and_upper_case_digits(index: FakeIndex) -> None:

@@ -190,3 +190,9 @@ def test_resolve() -> None:
     assert GENERAL <= VALUED | FLAGS
     assert not VALUED & FLAGS
     assert set(SHORT.values()) <= VALUED | FLAGS
+
+
+def test_a_run_without_cache_is_seen_and_passed_on() -> None:
+    arguments = parse_arguments(["install", "--no-cache-dir", "x"])
+    assert arguments.given("no-cache-dir")
+    assert arguments.passed == ("install", "--no-cache-dir", "x")
