@@ -6,8 +6,6 @@ follows the number of entries and not the size of the wheel. Layout: APPNOTE.TXT
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -25,12 +23,14 @@ from variant_index.wheel.directory import (
     parse_directory,
     plain_header,
 )
+from variant_index.wheel.random_access import LocalFile, RandomAccess
 
 __all__ = [
     "END",
     "END64",
     "END64_LOCATOR",
     "MAX_ARCHIVE_BYTES",
+    "TAIL_BYTES",
     "Archive",
     "WheelError",
 ]
@@ -42,8 +42,9 @@ END64 = struct.Struct("<4sQ2H2L4Q")
 MAX_ARCHIVE_BYTES = (1 << 32) - 2
 """Larger archives are refused: they need 64-bit fields in every header, where readers disagree most."""
 
-_HAS_PREAD = hasattr(os, "pread")
-_TAIL = 1 << 16
+TAIL_BYTES = 1 << 16
+"""The end of an archive that is read first; most wheels have their directory and metadata in it."""
+
 _PIECE = 1 << 20
 _MAX_DIRECTORY_BYTES = 1 << 25
 
@@ -62,28 +63,30 @@ class Archive:
     Use it as a context manager. All methods raise WheelError, with the file's name and the rule broken.
 
     Attributes:
-        path: the file.
+        path: the file; of one that is elsewhere only its name counts.
         size: its size in bytes.
         entries: name -> entry, in the order of the central directory.
         directory: the bytes of the central directory.
         directory_offset: where it begins, which is where the entries end.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the archive and read its central directory."""
+    def __init__(self, path: Path, content: RandomAccess | None = None) -> None:
+        """Open the archive and read its central directory.
+
+        Args:
+            path: the file.
+            content: its bytes, which the archive then owns; None to open `path`.
+        """
         self.path = path
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                self.refuse("not a file", "WHL001")
-            self._file = path.open("rb", buffering=0)
+            self._content = content if content is not None else LocalFile(path)
         except OSError as error:
             self.refuse(error.strerror or "cannot be read", "WHL001")
         try:
-            self._descriptor = self._file.fileno()
-            self.size = os.fstat(self._descriptor).st_size
+            self.size = self._content.size
             if self.size > MAX_ARCHIVE_BYTES:
                 self.refuse("larger than 4 GiB, which is not supported", "WHL004")
-            self._tail_start = max(0, self.size - _TAIL)
+            self._tail_start = max(0, self.size - TAIL_BYTES)
             self._tail = b""
             self._tail = self.read_at(self._tail_start, self.size - self._tail_start)
             self.directory_offset, directory_size, count = self._find_directory()
@@ -93,7 +96,7 @@ class Archive:
             except DirectoryError as error:
                 self.refuse(str(error), error.rule)
         except BaseException:
-            self._file.close()
+            self._content.close()
             raise
 
     def __enter__(self) -> Archive:
@@ -102,11 +105,13 @@ class Archive:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._content.close()
 
     def fileno(self) -> int:
-        """Return the open file's descriptor."""
-        return self._descriptor
+        """Return the open file's descriptor; OSError when the archive is no file of this machine."""
+        if not isinstance(self._content, LocalFile):
+            raise OSError("the archive is not a file of this machine")
+        return self._content.fileno()
 
     def refuse(self, problem: str, rule: str | None = None) -> NoReturn:
         """Raise the WheelError for this file; `rule` is the code of the rule that it breaks."""
@@ -119,25 +124,12 @@ class Archive:
             data = self._tail[start : start + length]
         else:
             try:
-                data = self._read(offset, length)
+                data = self._content.read_at(offset, length)
             except OSError as error:
                 self.refuse(error.strerror or "cannot be read", "WHL001")
         if len(data) != length:
             self.refuse("truncated: a header points behind the end of the file", "WHL101")
         return data
-
-    def _read(self, offset: int, length: int) -> bytes:
-        if _HAS_PREAD:
-            data = os.pread(self._descriptor, length, offset)
-            if len(data) == length:
-                return data
-        # No pread on Windows, and one call returns at most 2 GiB anywhere.
-        self._file.seek(offset)
-        parts = []
-        while length and (part := self._file.read(length)):
-            parts.append(part)
-            length -= len(part)
-        return b"".join(parts)
 
     def read(self, entry: Entry, limit: int) -> bytes:
         """Return the content of an entry of at most `limit` bytes, its checksum checked."""
