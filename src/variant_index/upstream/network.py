@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import ipaddress
 import json
-import ssl
 import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import (
@@ -23,12 +21,13 @@ from urllib3.exceptions import (
     ProxyError,
     SSLError,
 )
-from urllib3.util import Retry, Timeout, make_headers
+from urllib3.util import Retry, Timeout
 
 from variant_index import __version__
 from variant_index.errors import UpstreamError, printable
+from variant_index.upstream.byte_range import ByteRange, WantedRange, read_range
 from variant_index.upstream.cache import DiskCache
-from variant_index.upstream.source import SourceError
+from variant_index.upstream.connections import make_pool, tls_context, unchecked_context
 
 __all__ = ["Network", "Reply", "UnreachableError"]
 
@@ -53,6 +52,14 @@ _RETRY: Final = Retry(
 
 class UnreachableError(UpstreamError):
     """A server is down for now: no connection, no complete answer in time, or a 5xx."""
+
+
+class _TooLargeError(UpstreamError):
+    """An answer has more bytes than were wanted of it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class Network:
         self._trusted_hosts = frozenset(trusted_hosts)
         self._timeout = timeout
         self.cache = cache
-        self._contexts = {False: _tls_context(cert)}
+        self._contexts = {False: tls_context(cert)}
         self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
         self._pool(proxy, insecure=False)
 
@@ -145,6 +152,34 @@ class Network:
             UpstreamError: it sent too much, too many redirects, or one that is refused.
         """
         return self._get(url, limit, {"Accept": "*/*", "Accept-Encoding": "identity"}, file)
+
+    def get_range(self, url: str, wanted: WantedRange, *, etag: str | None = None) -> ByteRange | None:
+        """Fetch a part of a file; the cache is not asked.
+
+        Args:
+            url: an http or https URL.
+            wanted: which part.
+            etag: what the file's entity tag must still be.
+
+        Returns:
+            The part, or the whole file where that is small; None when the server does not do ranges (it is
+            not read further then) or the file has another tag.
+
+        Raises:
+            UnreachableError: nothing answered, too late, or 5xx.
+            UpstreamError: there is no such file, or what came is not the part asked for (`RangeError`).
+        """
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": wanted.header}
+        if etag is not None:
+            headers["If-Range"] = etag
+        try:
+            # Redirects and refusals have bodies too, which a short part's length would not allow for.
+            reply = self._get(url, max(wanted.length, _CHUNK), headers)
+        except _TooLargeError as error:
+            if error.status != 200:
+                raise
+            return None
+        return read_range(wanted, printable(url), reply.status, reply.headers, reply.body)
 
     def _get(self, url: str, limit: int, headers: Mapping[str, str], file: BinaryIO | None = None) -> Reply:
         allowed = 4 * self._timeout + (limit / 1e6 if file is not None else 0)
@@ -209,15 +244,18 @@ class Network:
         except (HTTPError, LocationValueError, UnicodeError) as error:
             raise UnreachableError(f"{shown}: {_cause(error)}") from None
         try:
-            if response.status >= 500:
+            in_part = "Range" in headers
+            if response.status >= 500 and not (in_part and response.status == 501):
                 reason = printable(response.reason or "")
                 raise UnreachableError(f"{shown} answered {response.status} {reason}")
             body = io.BytesIO() if file is None or response.status != 200 else file
             size, start = 0, time.monotonic()
-            while chunk := response.read1(_CHUNK, decode_content=True):
+            while chunk := response.read1(_CHUNK, decode_content=not in_part):
                 size += len(chunk)
                 if size > limit:
-                    raise UpstreamError(f"{shown} sends more than {_megabytes(limit)}, refused")
+                    raise _TooLargeError(
+                        f"{shown} sends more than {_megabytes(limit)}, refused", response.status
+                    )
                 if time.monotonic() > deadline:
                     raise UnreachableError(f"{shown} took longer than {deadline - start:.0f} s, given up")
                 body.write(chunk)
@@ -253,10 +291,8 @@ class Network:
     def _pool(self, proxy: str | None, *, insecure: bool) -> urllib3.PoolManager:
         pool = self._pools.get((proxy, insecure))
         if pool is None:
-            context = self._contexts.get(insecure) or self._contexts.setdefault(
-                insecure, _unchecked_context()
-            )
-            pool = _make_pool(proxy, context)
+            context = self._contexts.get(insecure) or self._contexts.setdefault(insecure, unchecked_context())
+            pool = make_pool(proxy, context)
             pool = self._pools.setdefault((proxy, insecure), pool)
         return pool
 
@@ -272,56 +308,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _make_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManager:
-    if proxy is None:
-        return urllib3.PoolManager(num_pools=32, maxsize=32, ssl_context=context)
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        # Not shown: it may hold a password.
-        raise SourceError("the proxy is not named by an http or https URL")
-    headers = None
-    if parts.username is not None:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers = make_headers(proxy_basic_auth=user)
-    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return urllib3.ProxyManager(
-        address,
-        num_pools=32,
-        maxsize=32,
-        proxy_headers=headers,
-        ssl_context=context,
-        proxy_ssl_context=context,
-    )
-
-
-def _tls_context(cert: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if cert is not None:
-        # As pip does it: the given certificates instead of the system's.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            if Path(cert).is_dir():
-                context.load_verify_locations(capath=cert)
-            else:
-                context.load_verify_locations(cafile=cert)
-        except (OSError, ssl.SSLError) as error:
-            raise SourceError(f"{printable(cert)}: not readable as certificates: {error.strerror}") from None
-    return context
-
-
-def _unchecked_context() -> ssl.SSLContext:
-    # The user asked for it; a warning for each request would bury everything else.
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _redirect_target(reply: Reply) -> str:
