@@ -58,7 +58,11 @@ Examples:
     "[default: nvidia and amd with their usual providers].",
 )
 @click.option(
-    "--out", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Where the new wheels go."
+    "--out",
+    metavar="DIR",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the new wheels go.",
 )
 @click.option("--force", is_flag=True, help="Replace existing wheels that have other content.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON report instead of one line per wheel.")
@@ -76,7 +80,8 @@ def command(
     """Turn ordinary wheels into variant wheels.
 
     The label goes into the file name and the properties into the wheel. Nothing else changes: every
-    other byte of the content stays as it is. A bad wheel does not stop the others.
+    other byte of the content stays as it is. Every byte is read first, for what variant-index build would
+    refuse is refused here too. A bad wheel does not stop the others.
     """
     from variant_index.model.label_report import LabelledWheel, LabelReport
     from variant_index.model.properties import Property
@@ -131,7 +136,7 @@ def _present(outcomes: Sequence[LabelledWheel], *, quiet: bool) -> int:
 @contextmanager
 def _progress(wheels: Sequence[Path], *, quiet: bool) -> Iterator[Callable[[int], object] | None]:
     """Give a function that draws progress, or None when the work is short or nobody looks."""
-    total = sum(path.stat().st_size for path in wheels if path.is_file())
+    total = 2 * sum(path.stat().st_size for path in wheels if path.is_file())  # read, then written
     if quiet or total < _LONG_WORK_BYTES or not sys.stderr.isatty():
         yield None
         return

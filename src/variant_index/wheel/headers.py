@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["HeaderError", "header_block", "parse_headers"]
+__all__ = ["HeaderError", "change_headers", "header_block", "parse_headers"]
 
 # What email.feedparser takes for a header or a continuation line; anything else ends the headers.
+_A_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _LINE = re.compile(r"(?:[\x21-\x39\x3b-\x7e]+:|[\t ])")
 
 
@@ -49,3 +51,43 @@ def parse_headers(data: bytes) -> dict[str, list[str]]:
         else:
             raise HeaderError("its first header begins with a blank")
     return {name: ["\n".join(lines) for lines in values] for name, values in headers.items()}
+
+
+def change_headers(
+    data: bytes,
+    change: Callable[[str, str], Sequence[str] | None],
+    added: Iterable[tuple[str, str]] = (),
+) -> bytes:
+    """Return a header file with other headers; what is not changed keeps its bytes.
+
+    Args:
+        data: the file; `parse_headers` reads it.
+        change: called with each header's lower-case name and value; returns the values that take its
+            place, or None to keep it.
+        added: names and values of more headers; each goes behind the last one of its name, or to the end.
+    """
+    block = header_block(data)
+    end = "\r\n" if b"\r\n" in block else "\n"
+    headers: list[tuple[str, list[str]]] = []
+    # Not splitlines(): it also splits at characters that may be part of a value.
+    for line in _A_LINE.findall(block.decode("utf-8")):
+        if line[0] in " \t":
+            headers[-1][1].append(line)
+        elif line.strip("\r\n"):
+            headers.append((line.partition(":")[0].lower(), [line]))
+    written: list[tuple[str, str]] = []
+    for name, lines in headers:
+        spelled, _, first = lines[0].partition(":")
+        wanted = change(name, "\n".join([first.strip(), *(line.strip() for line in lines[1:])]))
+        if wanted is None:
+            written.append((name, "".join(lines)))
+        else:
+            written += [(name, f"{spelled}: {value}{end}") for value in wanted]
+    for name, value in added:
+        places = [index for index, (known, _) in enumerate(written) if known == name.lower()]
+        place = places[-1] + 1 if places else len(written)
+        if place and not written[place - 1][1].endswith("\n"):
+            known, text = written[place - 1]
+            written[place - 1] = known, text + end
+        written.insert(place, (name.lower(), f"{name}: {value}{end}"))
+    return "".join(text for _, text in written).encode() + data[len(block) :]

@@ -37,6 +37,7 @@ __all__ = [
     "read_contents",
     "read_record",
     "read_wheel",
+    "refuse_broken",
 ]
 
 VARIANT_JSON = "variant.json"
@@ -145,6 +146,17 @@ def _read_contents(archive: Archive, filename: WheelFilename) -> tuple[WheelCont
         findings=tuple(Finding(code, f"{shown}: {problem}", place) for code, problem in broken),
     )
     return contents, rows
+
+
+def refuse_broken(contents: WheelContents) -> None:
+    """Refuse a wheel that can be read but breaks a rule whose severity is `error`.
+
+    Raises:
+        WheelError: the first such rule.
+    """
+    for finding in contents.findings:
+        if finding.rule.severity == "error":
+            raise WheelError(str(finding), finding.code)
 
 
 def dist_info_folder(archive: Archive) -> str:

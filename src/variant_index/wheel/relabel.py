@@ -20,15 +20,15 @@ from variant_index.model.properties import NULL_LABEL, Property, hash_label
 from variant_index.model.settings import VariantSettings
 from variant_index.wheel.archive import Archive, WheelError
 from variant_index.wheel.directory import Entry
-from variant_index.wheel.headers import header_block
-from variant_index.wheel.read import VARIANT_JSON, read_contents, read_record
+from variant_index.wheel.headers import change_headers
+from variant_index.wheel.read import VARIANT_JSON, WheelContents, read_contents, read_record, refuse_broken
 from variant_index.wheel.record import RecordRow, content_row, render_rows
 from variant_index.wheel.rewrite import Added, Kept, Part, write_archive
+from variant_index.wheel.verify import verify_contents
 
-__all__ = ["Change", "label_wheel", "plan_change", "unlabel_wheel", "variant_label"]
+__all__ = ["Change", "label_wheel", "plan_change", "rewrite_wheel", "unlabel_wheel", "variant_label"]
 
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
-_NAME_HEADER = re.compile(rb"^(name:[ \t]*)([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 
@@ -82,6 +82,7 @@ def label_wheel(
     out: Path,
     rename: str | None = None,
     force: bool = False,
+    verify: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> Path:
     """Write an ordinary wheel as a variant wheel and return the new file.
@@ -98,7 +99,8 @@ def label_wheel(
         rename: the project's new name, for builds that were published under a name of their own. Changes
             the file name, METADATA's Name and the two folders named after the project, nothing else.
         force: replace an existing file with other bytes.
-        progress: called now and then with the number of bytes written since the last call.
+        verify: read all content first and compare it with RECORD, as `variant-index build` will.
+        progress: called now and then with the number of bytes verified or written since the last call.
 
     Raises:
         WheelError: the wheel is bad or labelled already, the label does not fit, or the target exists with
@@ -114,9 +116,25 @@ def label_wheel(
             f"{printable(source.name)}: has the label {filename.label} already; label the original wheel"
         )
     wanted_name = filename.labelled(chosen)
-    return _change(
-        source, filename, wanted_name, document, out, rename=rename, force=force, progress=progress
-    )
+    if rename is not None:
+        wanted_name = replace(wanted_name, distribution=_file_name_part(rename))
+    with Archive(source) as archive:
+        archive.check_framing()
+        contents = read_contents(archive, filename)
+        refuse_broken(contents)
+        if verify:
+            verify_contents(archive, read_record(archive, contents.dist_info)[0], progress)
+        metadata = None if rename is None else _renamed_metadata(contents.metadata, rename)
+        return rewrite_wheel(
+            archive,
+            contents,
+            wanted_name,
+            out,
+            document=document,
+            metadata=metadata,
+            force=force,
+            progress=progress,
+        )
 
 
 def unlabel_wheel(
@@ -136,8 +154,11 @@ def unlabel_wheel(
     filename = _parse(source)
     if not filename.label:
         raise WheelError(f"{printable(source.name)}: has no label to take away")
-    wanted = filename.labelled("")
-    return _change(source, filename, wanted, None, out, rename=None, force=force, progress=progress)
+    with Archive(source) as archive:
+        archive.check_framing()
+        contents = read_contents(archive, filename)
+        wanted = filename.labelled("")
+        return rewrite_wheel(archive, contents, wanted, out, document=None, force=force, progress=progress)
 
 
 def plan_change(
@@ -181,44 +202,56 @@ def plan_change(
     return plan
 
 
-def _change(
-    source: Path,
-    filename: WheelFilename,
+def rewrite_wheel(
+    archive: Archive,
+    contents: WheelContents,
     wanted: WheelFilename,
-    document: bytes | None,
     out: Path,
     *,
-    rename: str | None,
-    force: bool,
-    progress: Callable[[int], object] | None,
+    document: bytes | None,
+    metadata: bytes | None = None,
+    force: bool = False,
+    progress: Callable[[int], object] | None = None,
 ) -> Path:
-    with Archive(source) as archive:
-        archive.check_framing()
-        contents = read_contents(archive, filename)
-        dist_info = contents.dist_info
-        for name in _SIGNATURES:
-            if f"{dist_info}/{name}" in archive.entries:
-                archive.refuse(f"is signed ({name}), and a changed RECORD would break the signature")
-        change = Change(dist_info, document, {})
-        if rename is not None:
-            wanted = replace(wanted, distribution=_file_name_part(rename))
-            change = replace(
-                change,
-                folders=_renamed_folders(archive, filename, wanted),
-                metadata=_renamed_metadata(contents.metadata, rename),
-            )
-        rows, record = read_record(archive, dist_info)
-        plan = plan_change(archive.entries.values(), rows, "\r\n" if b"\r\n" in record else "\n", change)
-        target = out / wanted.filename
-        write_archive(archive, plan, target, force=force, progress=progress)
+    """Write a wheel under another name, with another document or metadata, and return the new file.
+
+    The `.dist-info` and `.data` folders follow the name and version, RECORD is corrected; all other entries
+    keep their bytes, compressed as they are. Equal input gives equal bytes.
+
+    Args:
+        archive: the open wheel; its framing has been checked.
+        contents: what `read_contents` returned for it.
+        wanted: the new file name.
+        out: the folder to write to; made when it is missing.
+        document: the new `variant.json`, None for a wheel without one.
+        metadata: the new METADATA, None to keep it.
+        force: replace an existing file with other bytes.
+        progress: called now and then with the number of bytes written since the last call.
+
+    Raises:
+        WheelError: the wheel is signed, or the target exists with other bytes or cannot be written.
+    """
+    dist_info = contents.dist_info
+    for name in _SIGNATURES:
+        if f"{dist_info}/{name}" in archive.entries:
+            archive.refuse(f"is signed ({name}), and a changed RECORD would break the signature")
+    rows, record = read_record(archive, dist_info)
+    change = Change(dist_info, document, _renamed_folders(archive, contents.filename, wanted), metadata)
+    plan = plan_change(archive.entries.values(), rows, "\r\n" if b"\r\n" in record else "\n", change)
+    target = out / wanted.filename
+    write_archive(archive, plan, target, force=force, progress=progress)
     return target
 
 
 def _parse(source: Path) -> WheelFilename:
+    if source.is_dir():
+        raise WheelError(f"{printable(str(source))}: is a folder; name the wheels in it", "WHL001")
+    if not source.exists():
+        raise WheelError(f"{printable(str(source))}: there is no such file", "WHL001")
     try:
         return WheelFilename.parse(source.name)
     except FilenameError as error:
-        raise WheelError(str(error)) from None
+        raise WheelError(str(error), error.rule) from None
 
 
 def _offset(entry: Entry) -> int:
@@ -239,18 +272,19 @@ def _file_name_part(name: str) -> str:
 
 
 def _renamed_folders(archive: Archive, old: WheelFilename, new: WheelFilename) -> dict[str, str]:
-    """Return the new names of the `.dist-info` and `.data` folders; their version stays as spelled."""
+    """Return the new names of the `.dist-info` and `.data` folders; what stays the same stays as spelled."""
+    same_name, same_version = old.distribution == new.distribution, old.version == new.version
+    if same_name and same_version:
+        return {}
     folders = {}
     for folder in {name.partition("/")[0] for name in archive.entries if "/" in name}:
         stem, dot, kind = folder.rpartition(".")
         name, dash, version = stem.rpartition("-")
         if dash and kind in ("dist-info", "data") and canonical_name(name) == old.name:
-            folders[folder] = f"{new.distribution}-{version}{dot}{kind}"
+            stem = f"{name if same_name else new.distribution}-{version if same_version else new.version}"
+            folders[folder] = f"{stem}{dot}{kind}"
     return folders
 
 
 def _renamed_metadata(metadata: bytes, name: str) -> bytes:
-    header = header_block(metadata)
-    renamed, count = _NAME_HEADER.subn(lambda match: match[1] + name.encode(), header, count=1)
-    assert count == 1, "read_contents has seen one Name header"
-    return renamed + metadata[len(header) :]
+    return change_headers(metadata, lambda header, _: [name] if header == "name" else None)

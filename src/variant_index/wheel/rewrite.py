@@ -85,9 +85,13 @@ def write_archive(
         if part.name in names:
             archive.refuse(f"would hold {printable(part.name)} twice")
         names.add(part.name)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".part-{secrets.token_hex(8)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A file where a folder must be is told as "File exists", which helps nobody.
+        raise WheelError(f"{printable(str(target.parent))}: is no folder and cannot be made one") from None
+    try:
         with temporary.open("xb", buffering=0) as file:
             _write(archive, plan, file, progress or (lambda _: None))
         if not force and target.exists():

@@ -61,7 +61,7 @@ def test_a_bad_wheel_does_not_stop_the_others(tmp_path: Path) -> None:
     assert [wheel["label"] for wheel in json.loads(done.stdout)["wheels"]] == [None, None, "null"]
     first, second, summary = done.stderr.splitlines()
     assert first == f"error: {bad.name}: not a complete zip archive (truncated?)"
-    assert second == f"error: {gone.name}: No such file or directory"
+    assert second == f"error: {gone}: there is no such file"
     assert summary == "2 of 3 wheels were not labelled"
 
 

@@ -24,6 +24,7 @@ from variant_index.wheel.relabel import label_wheel, unlabel_wheel, variant_labe
 CUDA = [Property("nvidia", "cuda_version_lower_bound", "12.8")]
 SETTINGS = VariantSettings.default()
 INFO = "demo-1.0.dist-info"
+WHEEL = b"Wheel-Version: 1.0\nTag: py3-none-any\n"
 
 
 def label(source: Path, out: Path, *, rename: str | None = None, force: bool = False) -> Path:
@@ -165,10 +166,18 @@ def test_nothing_is_left_when_writing_fails(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        label_wheel(source, CUDA, label="cu128", settings=SETTINGS, out=tmp_path / "out", progress=interrupt)
+        label_wheel(
+            source,
+            CUDA,
+            label="cu128",
+            settings=SETTINGS,
+            out=tmp_path / "out",
+            verify=False,
+            progress=interrupt,
+        )
     assert list((tmp_path / "out").iterdir()) == []
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WheelError, match="file"):
+    with pytest.raises(WheelError, match="file: is no folder"):
         label(source, tmp_path / "file")
 
 
@@ -244,7 +253,32 @@ def test_refuses_to_grow_beyond_what_it_reads(tmp_path: Path, monkeypatch: pytes
 
 def test_refuses_what_is_not_called_like_a_wheel(tmp_path: Path) -> None:
     with pytest.raises(WheelError, match=r"a wheel's name ends in \.whl"):
-        label(tmp_path / "x.zip", tmp_path)
+        label(make_wheel(tmp_path, "demo-1.0-py3-none-any.whl").rename(tmp_path / "x.zip"), tmp_path)
+
+
+def test_says_what_is_not_there_or_no_file(tmp_path: Path) -> None:
+    with pytest.raises(WheelError, match=r"nope\.whl: there is no such file"):
+        label(tmp_path / "nope.whl", tmp_path)
+    with pytest.raises(WheelError, match="is a folder; name the wheels in it"):
+        label(tmp_path, tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WheelError, match="is no folder and cannot be made one"):
+        label(make_wheel(tmp_path, "demo-1.0-py3-none-any.whl"), tmp_path / "file")
+
+
+def test_refuses_what_build_refuses(tmp_path: Path) -> None:
+    source = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": b"x" * 99})
+    with zipfile.ZipFile(source) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    source.write_bytes(zip_bytes({**files, "demo.py": b"y" * 99}))
+    with pytest.raises(WheelError, match=r"RECORD states another sha256 for demo\.py") as caught:
+        label(source, tmp_path / "out")
+    assert caught.value.rule == "WHL307"
+    other = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl").rename(tmp_path / "demo-1.0-py2-none-any.whl")
+    with pytest.raises(WheelError, match="the tags in its WHEEL file") as caught:
+        label(other, tmp_path / "out")
+    assert caught.value.rule == "WHL206"
+    assert not (tmp_path / "out").exists()
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -263,7 +297,7 @@ def test_refuses_what_is_not_called_like_a_wheel(tmp_path: Path) -> None:
 def test_round_trips_of_any_archive(
     tmp_path: Path, files: Mapping[str, bytes], method: int, record_at: int, rename: str | None
 ) -> None:
-    metadata = {f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\n", f"{INFO}/WHEEL": b"Wheel-Version: 1.0\n"}
+    metadata = {f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\n", f"{INFO}/WHEEL": WHEEL}
     content = {**files, **metadata}
     rows = [content_row(name, data) for name, data in content.items()]
     record = render_rows(rows, "\n") + f"{INFO}/RECORD,,\n".encode()
