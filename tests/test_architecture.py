@@ -24,12 +24,23 @@ _ALLOWED: dict[str, set[str]] = {
     "generations": {"errors", "model"},
     "simple_api": {"errors", "model"},
     "wheel": {"errors", "model"},
+    "markers": {"errors", "model", "selection", "wheel"},
     "detection": {"errors", "model", _PROVIDER},
-    "upstream": {"errors", "model", "generations", "simple_api"},
+    "upstream": {"errors", "model", "generations", "simple_api", "wheel"},
     "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
     "publish": {"errors", "model", "simple_api", "wheel"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
-    "shim": {"errors", "model", "selection", "simple_api", "torch_index", "upstream", "wheel"},
+    "shim": {
+        "errors",
+        "generations",
+        "markers",
+        "model",
+        "selection",
+        "simple_api",
+        "torch_index",
+        "upstream",
+        "wheel",
+    },
     "clients": {"errors", "model", "selection", "shim"},
     "demo": {
         "clients",
@@ -59,6 +70,7 @@ _FILES = {
 _PURE = [
     *(_SRC / "variant_index" / "selection").glob("*.py"),
     *(_SRC / "variant_index" / "generations").glob("*.py"),
+    *(_SRC / "variant_index" / "markers").glob("*.py"),
     *(
         _SRC / "variant_index" / "torch_index" / f"{name}.py"
         for name in ("backends", "builds", "decide", "family", "table")

@@ -24,7 +24,7 @@ from variant_index.model.properties import NULL_LABEL
 from variant_index.model.settings import DEFAULT_PROVIDERS, uv_answers_for
 from variant_index.model.validation import first_rule
 
-__all__ = ["GENERATIONS", "Converted", "Generation", "convert", "read_old"]
+__all__ = ["GENERATIONS", "Converted", "Generation", "convert", "read_content", "read_old"]
 
 Generation = Literal["0.2.0", "825", "0.0.3", "0.0.2"]
 """A published form: with providers (PEP 850 draft), plain PEP 825 v0.1.1, PEP 817's two schemas."""
@@ -100,6 +100,17 @@ def convert(
     old, more = write_pep817(filled, to)
     _require_variants(old["variants"], content, source, more)
     return Converted(generation, (json.dumps(old, indent=2) + "\n").encode(), (*notices, *more))
+
+
+def read_content(data: bytes, source: str) -> tuple[Generation, Content]:
+    """Return what a document of any generation says, and of which it is; nothing is left out or filled in.
+
+    Raises:
+        DocumentError: one line that names `source` and the first rule broken.
+    """
+    parsed = _loads(data, source)
+    generation = _generation(parsed)
+    return generation, _read(data, parsed, source, generation)[0]
 
 
 def read_old(data: bytes, source: str) -> VariantsDocument | None:

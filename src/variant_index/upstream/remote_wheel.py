@@ -1,0 +1,225 @@
+"""Members of listed wheels, read without the rest of the wheel: by ranges of a server, or in place on disk.
+
+A zip archive's directory is at its end, and wheels have their metadata just before it. So the last 64 KB
+are asked for, then what they do not hold: one request for most wheels, three for one of ten thousand files.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from variant_index.errors import UpstreamError, printable
+from variant_index.simple_api.page import ProjectFile
+from variant_index.upstream.byte_range import ByteRange, RangeError, WantedRange
+from variant_index.upstream.local import local_path
+from variant_index.upstream.network import Network
+from variant_index.upstream.sidecar import STRONG_HASHES
+
+if TYPE_CHECKING:
+    from variant_index.wheel.archive import Archive
+
+__all__ = ["RemoteFile", "WheelMembers", "WheelReader", "open_wheel"]
+
+_PIECE: Final = 1 << 16
+_MAX_BYTES: Final = 1 << 23
+_MAX_METADATA_BYTES: Final = 1 << 22
+_KEPT: Final = 256
+
+
+class RemoteFile:
+    """A file on a server as `variant_index.wheel.random_access.RandomAccess`; for one thread at a time.
+
+    What was fetched is kept, and at least 64 KB are fetched at a time, so neighbours cost one request. All
+    parts are of one file as long as its server says so by entity tags.
+    """
+
+    def __init__(self, network: Network, url: str, known: ByteRange) -> None:
+        """Begin with a part that was fetched already."""
+        self._network = network
+        self._url = url
+        self._parts = [known]
+        self.size = known.total
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` on, fewer only at the end of the file.
+
+        Raises:
+            UnreachableError: the server is down.
+            UpstreamError: it sent something else than the part, or more than 8 MB would be read altogether.
+        """
+        length = max(0, min(length, self.size - offset))
+        for part in self._parts:
+            start = offset - part.start
+            if start >= 0 and start + length <= len(part.data):
+                return part.data[start : start + length]
+        part = self._fetch(WantedRange(offset, max(length, _PIECE)))
+        self._parts.append(part)
+        return part.data[offset - part.start :][:length]
+
+    def _fetch(self, wanted: WantedRange) -> ByteRange:
+        shown = printable(self._url)
+        if sum(len(part.data) for part in self._parts) + wanted.length > _MAX_BYTES:
+            raise UpstreamError(f"{shown}: more than {_MAX_BYTES >> 20} MB would be read of it, given up")
+        part = self._network.get_range(self._url, wanted, etag=self._parts[0].etag)
+        if part is None or part.total != self.size:
+            raise RangeError(f"{shown} changed while it was read")
+        return part
+
+    def close(self) -> None:
+        """Forget what was fetched."""
+        self._parts.clear()
+
+
+def open_wheel(file: ProjectFile, network: Network) -> Archive | None:
+    """Open a listed wheel, on a server or on this machine, without reading all of it.
+
+    The archive's directory has been checked, and every member that is read from it has its CRC. The hash
+    that the index lists has not been: only all bytes have it, and a server that sends other bytes for parts
+    than for the whole is found out by the installer, if at all. So believe a member no more than a page.
+
+    Args:
+        file: its entry; `filename` is named in errors.
+        network: fetches parts; nothing is cached.
+
+    Returns:
+        The archive, to be used as a context manager; None when the server does not do ranges.
+
+    Raises:
+        WheelError: it is no archive, or one that is refused.
+        UnreachableError: the server is down.
+        UpstreamError: there is no such file, or the server answers ranges wrongly.
+    """
+    from variant_index.wheel.archive import TAIL_BYTES, Archive
+
+    if (path := local_path(file.url)) is not None:
+        return Archive(path)
+    # Some servers know no ranges that count from the end, so the size is used where the page says it.
+    first = max(0, file.size - TAIL_BYTES) if file.size else None
+    end = network.get_range(file.url, WantedRange(first, TAIL_BYTES))
+    if end is None:
+        return None
+    if file.size and file.size != end.total:
+        shown = printable(file.url)
+        raise RangeError(f"{shown} has {end.total} bytes, and its index says {file.size}")
+    return Archive(Path(file.filename), RemoteFile(network, file.url, end))
+
+
+@dataclass(frozen=True, slots=True)
+class WheelMembers:
+    """What a wheel says about itself; bytes as they are in the archive, nothing of them checked.
+
+    Attributes:
+        variant_json: its variant document, None without one.
+        metadata: its METADATA, None without one or when it has more than 4 MB. Where the page lists
+            `core_metadata` hashes, compare them before use.
+    """
+
+    variant_json: bytes | None
+    metadata: bytes | None
+
+
+class WheelReader:
+    """Reads the members of wheels once; safe to share between threads.
+
+    Cached are `variant.json` and METADATA together. Of a wheel on a server that is by its URL and its strong
+    hashes, in memory and in the network's disk cache, and never asked for again: other bytes would have
+    another hash. The URL is part of the key because parts of a file cannot be checked against its hash:
+    what one server sends is never used for another's wheel. Of a wheel on this machine it is by path, time
+    and size, in memory. Failures are not cached.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._lock = threading.Lock()
+        self._kept: dict[str, WheelMembers] = {}
+
+    def known(self, file: ProjectFile) -> WheelMembers | None:
+        """Return the members of a wheel if no request is needed for them."""
+        key = _key(file)
+        if key is None:
+            return None
+        with self._lock:
+            members = self._kept.get(key)
+        cache = self._network.cache
+        if members is None and cache is not None and _is_remote(key) and (data := cache.get(key)) is not None:
+            members = _decoded(data)
+            self._keep(key, members)
+        return members
+
+    def read(self, file: ProjectFile) -> WheelMembers | None:
+        """Return the members of a wheel, None when its server does not do ranges.
+
+        Raises:
+            WheelError, UnreachableError, UpstreamError: as `open_wheel`; also for a member that is damaged.
+        """
+        members = self.known(file)
+        if members is not None:
+            return members
+        archive = open_wheel(file, self._network)
+        if archive is None:
+            return None
+        with archive:
+            members = _members(archive)
+        key = _key(file)
+        if key is not None:
+            self._keep(key, members)
+            if self._network.cache is not None and _is_remote(key):
+                self._network.cache.put(key, _encoded(members))
+        return members
+
+    def _keep(self, key: str, members: WheelMembers) -> None:
+        with self._lock:
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = members
+
+
+def _members(archive: Archive) -> WheelMembers:
+    from variant_index.model.document import MAX_DOCUMENT_BYTES
+    from variant_index.wheel.read import VARIANT_JSON, dist_info_folder
+
+    folder = dist_info_folder(archive)
+    entries = [archive.entries.get(f"{folder}/{name}") for name in (VARIANT_JSON, "METADATA")]
+    if entries[1] is not None and entries[1].size > _MAX_METADATA_BYTES:
+        entries[1] = None
+    # In the order of the file, because what follows comes with it.
+    found = {
+        entry.name: archive.read(entry, max(MAX_DOCUMENT_BYTES, _MAX_METADATA_BYTES))
+        for entry in sorted(filter(None, entries), key=lambda entry: entry.offset)
+    }
+    return WheelMembers(found.get(f"{folder}/{VARIANT_JSON}"), found.get(f"{folder}/METADATA"))
+
+
+def _key(file: ProjectFile) -> str | None:
+    """Return what names a wheel's content, None when nothing does."""
+    if (path := local_path(file.url)) is not None:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return f"file {path} {status.st_mtime_ns} {status.st_size}"
+    hashes = sorted((name, file.hashes[name].lower()) for name in STRONG_HASHES if name in file.hashes)
+    return f"wheel members {hashes} {file.url}" if hashes else None
+
+
+def _is_remote(key: str) -> bool:
+    return key.startswith("wheel ")
+
+
+def _encoded(members: WheelMembers) -> bytes:
+    parts = (members.variant_json, members.metadata)
+    lengths = [None if part is None else len(part) for part in parts]
+    return json.dumps(lengths).encode() + b"\n" + b"".join(part or b"" for part in parts)
+
+
+def _decoded(data: bytes) -> WheelMembers:
+    head, _, rest = data.partition(b"\n")
+    first, second = json.loads(head)
+    return WheelMembers(
+        None if first is None else rest[:first],
+        None if second is None else rest[first or 0 :],
+    )
