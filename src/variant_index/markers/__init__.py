@@ -1,0 +1,1 @@
+"""Variant markers in the requirements of a wheel, decided for that wheel (PEP 825, "Environment markers")."""

@@ -1,0 +1,104 @@
+"""METADATA with variant markers: the lines that change, and the bytes that do not."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_index.markers.expression import MarkerError
+from variant_index.markers.metadata import may_have_markers, settle_metadata
+from variant_index.markers.requirement import WheelVariant
+
+CU = WheelVariant("cu")
+HEAD = b"Metadata-Version: 2.4\nName: a\nVersion: 1\n"
+BODY = b"\nRequires-Dist: not; variant_label == 'a header'\n\xff\n"
+
+
+def test_lines_are_dropped_and_shortened() -> None:
+    before = HEAD + (
+        b"Requires-Dist: x\n"
+        b"requires-dist:y; variant_label == 'cu'\n"
+        b"Requires-Dist: z; variant_label == 'rocm'\n"
+        b"Requires-Dist: w; variant_label != 'rocm' and extra == 'e'\n"
+        b"Provides-Extra: e\n"
+    )
+    after = HEAD + (
+        b"Requires-Dist: x\nrequires-dist: y\nRequires-Dist: w ; extra == 'e'\nProvides-Extra: e\n"
+    )
+    assert settle_metadata(before + BODY, CU) == after + BODY
+    assert settle_metadata(before, CU) == after
+    dos = (before + BODY).replace(b"\n", b"\r\n")
+    assert settle_metadata(dos, CU) == (after + BODY).replace(b"\n", b"\r\n")
+
+
+def test_folded_lines_become_one() -> None:
+    before = HEAD + b"Requires-Dist: y;\n  variant_label == 'cu'\n\tor os_name == 'nt'\nLicense: a\n b\n\n"
+    assert settle_metadata(before, CU) == HEAD + b"Requires-Dist: y\nLicense: a\n b\n\n"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"",
+        HEAD,
+        HEAD + BODY,
+        HEAD + b"Requires-Dist: variant_lib\n",
+        HEAD + b"Requires-Dist: x; os_name == 'variant_label'\n  and os_name == 'nt'",
+        HEAD + b"Summary: variant_label == 'x'\n",
+    ],
+)
+def test_without_variant_markers_the_same_object_comes_back(metadata: bytes) -> None:
+    assert settle_metadata(metadata, CU) is metadata
+    assert not may_have_markers(HEAD + BODY)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Requires-Dist: x; variant_label ~= '1'",
+        b"Requires-Dist: x; variant_label == '\xff'",
+        b"Requires-Dist: x; variant_label == 'a'\rRequires-Dist: y",
+        b"Requires-Dist: x; variant_label == 'a' or os_name == '" + b"n" * (1 << 20) + b"'",
+    ],
+)
+def test_what_cannot_be_decided_is_refused(line: bytes) -> None:
+    with pytest.raises(MarkerError) as raised:
+        settle_metadata(HEAD + line + b"\n\n", CU)
+    assert len(str(raised.value)) < 400
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"Requires-Dist: x; variant_label == 'cu'",
+                b"Requires-Dist: x; variant_label == 'no'",
+                b"Requires-Dist: y; os_name == 'nt'",
+                b" continued",
+                b"Summary: s",
+                b"Requires-Dist: z;\n variant_label in 'cu'",
+            ]
+        )
+    ),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.sampled_from([b"", b"\n", BODY]),
+)
+def test_every_other_header_stays(lines: list[bytes], end: bytes, body: bytes) -> None:
+    before = b"".join(line + end for line in [b"Name: a", *lines]).replace(b"'cu'\r\n cont", b"'cu'\n cont")
+    try:
+        after = settle_metadata(before + body, CU)
+    except MarkerError:
+        return  # a continuation made nonsense of a marker
+    assert after.endswith(body)
+    policy = email.policy.compat32
+
+    def others(data: bytes) -> list[tuple[str, str]]:
+        items = email.message_from_bytes(data, policy=policy).items()
+        return [(name, value) for name, value in items if "variant_" not in value and name != "Requires-Dist"]
+
+    assert others(before) == others(after[: len(after) - len(body)] if body else after)
+    assert b"variant_" not in after[: len(after) - len(body)] if body else True
