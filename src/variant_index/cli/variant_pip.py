@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     from variant_index.clients.pip.arguments import parse_arguments
     from variant_index.clients.pip.interpreter import find_interpreter
-    from variant_index.clients.pip.run import become_pip, end_like
+    from variant_index.clients.pip.run import become_pip
+    from variant_index.clients.process import end_like
 
     parsed = parse_arguments(arguments)
     interpreter = find_interpreter(os.environ)
@@ -117,7 +118,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             journal = Journal()
             cache = None if configuration.flag(arguments, "no-cache-dir") else DiskCache.of_user()
             network = Network(*network_settings, cache=cache)
-            tags = _tags(arguments, interpreter, target)
+            tags = _tags(arguments, configuration, interpreter, target)
             machine = _machine(detection, journal)
             server = ShimServer(sources, network, machine, tags, journal, torch=torch, endpoint=endpoint)
             until_pip_ends.enter_context(server)
@@ -132,16 +133,16 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
 
 
 def _run_child(command: Sequence[str], settings: ChildSettings, meanwhile: Callable[[], None]) -> int:
-    from variant_index.clients.pip.run import run_pip
+    from variant_index.clients.process import run_client
 
     if settings.configuration is None:
-        return run_pip(command, settings.environment, meanwhile)
+        return run_client(command, settings.environment, meanwhile)
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="variant-pip-") as folder:
         file = Path(folder, "pip.conf")
         file.write_text(settings.configuration)
-        return run_pip(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)}, meanwhile)
+        return run_client(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)}, meanwhile)
 
 
 def _report(
@@ -218,18 +219,25 @@ def _machine(detection: DetectionSettings, journal: Journal) -> Callable[[], Mac
     return lambda: detection.profile(lambda line: journal.warn([line]))
 
 
-def _tags(arguments: PipArguments, interpreter: Interpreter, target: Interpreter) -> Callable[[], TargetTags]:
+def _tags(
+    arguments: PipArguments, configuration: PipConfiguration, interpreter: Interpreter, target: Interpreter
+) -> Callable[[], TargetTags]:
+    any_python = configuration.flag(arguments, "ignore-requires-python")
+
     def tags() -> TargetTags:
         from variant_index.clients.pip.run import pip_command
-        from variant_index.clients.pip.tags import target_options, target_tags
+        from variant_index.clients.pip.tags import target_options, target_tags, target_version
         from variant_index.shim.target import tags_of
 
         options = target_options(arguments)
-        if not options:
-            return tags_of(target.executable)
-        pip = pip_command(interpreter.executable)
-        pip += [] if target is interpreter else ["--python", target.executable]
-        return target_tags(pip, options, os.environ)
+        if options:
+            version = target_version(arguments) or tags_of(target.executable).python_version
+            pip = pip_command(interpreter.executable)
+            pip += [] if target is interpreter else ["--python", target.executable]
+            found = target_tags(pip, options, os.environ, version)
+        else:
+            found = tags_of(target.executable)
+        return found.for_any_python() if any_python else found
 
     return tags
 

@@ -18,7 +18,7 @@ _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-ind
 
 _READ: Final = _TAKEN | {
     *("cert", "help", "no-cache-dir", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host"),
-    *("verbose", "requirement", "constraint", "build-constraint"),
+    *("verbose", "requirement", "constraint", "build-constraint", "ignore-requires-python"),
     *("platform", "python-version", "implementation", "abi"),
 }
 

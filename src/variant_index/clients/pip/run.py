@@ -1,25 +1,13 @@
-"""Runs the user's pip: in the place of this process, or as a child that gets the signals."""
+"""How the pip of an interpreter is run."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import NoReturn
 
-__all__ = ["become_pip", "end_like", "pip_command", "run_pip"]
+from variant_index.clients.process import become
 
-_FORWARDED = tuple(
-    number
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-    if (number := getattr(signal, name, None)) is not None
-)
-# Keys on a terminal send these to every process of the foreground group, so to pip as well.
-_FROM_KEYS = frozenset({signal.SIGINT, getattr(signal, "SIGQUIT", signal.SIGINT)})
+__all__ = ["become_pip", "pip_command"]
 
 
 def pip_command(python: str) -> list[str]:
@@ -33,88 +21,4 @@ def pip_command(python: str) -> list[str]:
 
 def become_pip(python: str, arguments: Sequence[str]) -> NoReturn:
     """Replace this process by pip; where the system cannot do that, run it and exit with its status."""
-    command = [*pip_command(python), *arguments]
-    if os.name == "posix":
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.execv(python, command)  # noqa: S606 - the point of this function
-    sys.exit(subprocess.run(command, check=False).returncode)
-
-
-def run_pip(command: Sequence[str], environment: Mapping[str, str], meanwhile: Callable[[], object]) -> int:
-    """Run pip with our input and output, hand it the signals that we get, and wait for its end.
-
-    To be called in the main thread.
-
-    Args:
-        command: how to run it.
-        environment: all its variables.
-        meanwhile: called while pip starts; where it raises, pip is ended.
-
-    Returns:
-        Its exit status; a negative number says which signal ended it.
-
-    Raises:
-        OSError: it cannot be started.
-    """
-    child: subprocess.Popen[bytes] | None = None
-    early: list[int] = []
-
-    def forward(number: int, _frame: FrameType | None) -> None:
-        if number in _FROM_KEYS and _in_foreground():
-            return  # pip got it too, and a second one would break its cleaning up
-        if child is None:
-            early.append(number)
-        else:
-            child.send_signal(number)
-
-    # A signal that is ignored here (nohup) stays ignored in pip.
-    former = {
-        number: signal.signal(number, forward)
-        for number in _FORWARDED
-        if signal.getsignal(number) != signal.SIG_IGN
-    }
-    try:
-        child = subprocess.Popen(command, env=dict(environment))
-        for number in early:
-            child.send_signal(number)
-        try:
-            meanwhile()
-        except BaseException:
-            child.terminate()
-            child.wait()
-            raise
-        return child.wait()
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-def end_like(status: int) -> int:
-    """Return the exit status that stands for pip's; where a signal ended pip, the same one ends us."""
-    if status >= 0:
-        return status
-    if os.name == "posix":
-        number = -status
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(number, signal.SIG_DFL)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.kill(os.getpid(), number)
-    return 128 - status
-
-
-def _in_foreground() -> bool:
-    """Return whether this process belongs to the terminal's foreground group."""
-    if os.name != "posix":
-        return True
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+    become([*pip_command(python), *arguments])

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from variant_index.clients.pip.run import become_pip, end_like, run_pip
+from variant_index.clients.pip.run import become_pip
+from variant_index.clients.process import end_like, run_client
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 
 RUNNER = """
 import os, sys
-from variant_index.clients.pip.run import end_like, run_pip
-status = run_pip([sys.executable, "-c", sys.argv[1]], os.environ, lambda: None)
+from variant_index.clients.process import end_like, run_client
+status = run_client([sys.executable, "-c", sys.argv[1]], os.environ, lambda: None)
 print("ended", status, flush=True)
 sys.exit(end_like(status))
 """
@@ -36,13 +37,15 @@ def start(program: str, *wrapper: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("status", [0, 1, 2, 23])
 def test_status(status: int) -> None:
-    assert run_pip([sys.executable, "-c", f"raise SystemExit({status})"], os.environ, lambda: None) == status
+    assert (
+        run_client([sys.executable, "-c", f"raise SystemExit({status})"], os.environ, lambda: None) == status
+    )
     assert end_like(status) == status
 
 
 def test_meanwhile_runs_and_its_failure_ends_pip() -> None:
     calls = []
-    run_pip([sys.executable, "-c", "pass"], os.environ, lambda: calls.append(1))
+    run_client([sys.executable, "-c", "pass"], os.environ, lambda: calls.append(1))
     assert calls == [1]
 
     def fail() -> None:
@@ -50,7 +53,7 @@ def test_meanwhile_runs_and_its_failure_ends_pip() -> None:
 
     begun = time.monotonic()
     with pytest.raises(ValueError, match="no server"):
-        run_pip([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, fail)
+        run_client([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, fail)
     assert time.monotonic() - begun < 20
 
 
