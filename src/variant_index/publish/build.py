@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,15 @@ from variant_index.errors import InputError
 from variant_index.model.build_report import BuildReport, RefusalReport, ReleaseReport
 from variant_index.model.filename import is_label, sidecar_filename
 from variant_index.publish.advice import advise
+from variant_index.publish.conflicts import find_conflicts
 from variant_index.publish.default_wheel import sources_for_default, uncovered
+from variant_index.publish.folder import FolderStore
 from variant_index.publish.group import group_releases
-from variant_index.publish.plan import plan_index, release_files
+from variant_index.publish.plan import Step, plan_project, plan_root, release_files
 from variant_index.publish.release import Refusal, Release, ReleaseKey
 from variant_index.publish.scan import find_files, scan
-from variant_index.publish.write import carry_out, exclusive, find_conflicts, read_published
+from variant_index.publish.staging import PART
+from variant_index.publish.store import Store
 from variant_index.wheel.relabel import unlabel_wheel
 
 __all__ = ["NothingToPublishError", "Progress", "build_index"]
@@ -32,7 +35,7 @@ class NothingToPublishError(InputError):
 
 def build_index(
     paths: Iterable[Path],
-    out: Path,
+    out: Path | Store,
     *,
     now: str,
     default_from: str | None = None,
@@ -56,7 +59,8 @@ def build_index(
     """
     if default_from is not None and not is_label(default_from):
         raise InputError(f"{default_from!r} is not a label: one or more of 0-9 a-z _ . (PEP 825)")
-    files = find_files(paths, exclude=out)
+    store: Store = FolderStore(out) if isinstance(out, Path) else out
+    files = find_files(paths, exclude=out if isinstance(out, Path) else None)
     counted = _Counter(progress, "reading", len(files))
     found = scan(files, on_file=counted)
     if not found.wheels and not found.sources and not found.refusals:
@@ -66,26 +70,37 @@ def build_index(
         labels = {wheel.filename.label for release in releases for wheel in release.wheels}
         if default_from not in labels:
             raise InputError(f"--default-from {default_from}: no wheel in the input has this label")
+    changed: set[str] = set()
+    dropped: list[ReleaseKey] = []
     with contextlib.ExitStack() as stack:
-        stack.enter_context(exclusive(out))
+        stack.enter_context(store.exclusive())
         if default_from is not None and any(uncovered(release) for release in releases):
-            # Beside the index: wheels may be too large for the system's temporary folder.
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".part-", dir=out)))
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch)))
             releases, more = _with_defaults(releases, default_from, scratch)
             refusals += more
-        conflicts = list(find_conflicts(out, releases))
+        pages = {name: store.page(name) for name in store.stamps()}
+        conflicts = list(find_conflicts(releases, pages, store.title))
         refusals += [refusal for _, refusal in conflicts]
         in_conflict = {release.key for release, _ in conflicts}
         releases = [release for release in releases if release.key not in in_conflict]
         refused_keys = {refusal.release for refusal in refusals if refusal.release is not None}
-        changed: frozenset[str] = frozenset()
-        dropped: tuple[ReleaseKey, ...] = ()
+
+        def steps() -> Iterator[Step]:
+            by_project: dict[str, list[Release]] = {}
+            for release in releases:
+                by_project.setdefault(release.key[0], []).append(release)
+            names = []
+            for name in sorted({*by_project, *pages}):
+                plan = plan_project(name, by_project.get(name, []), pages.get(name), refused_keys, now)
+                dropped.extend(plan.dropped)
+                names += [name] if plan.page is not None else []
+                yield from plan.steps
+            yield from plan_root(names)
+
         if releases:
-            plan = plan_index(releases, read_published(out), refused_keys, now)
-            changed = carry_out(plan, out, on_step=_Counter(progress, "writing", len(plan.steps)))
-            dropped = plan.dropped
+            store.carry_out(steps(), lambda step, did: changed.add(step.path) if did else None)
     return BuildReport(
-        out=str(out),
+        out=store.title,
         releases=[_report(release, changed, default_from) for release in releases],
         refused=[_refusal(refusal) for refusal in refusals],
         warnings=[
@@ -128,7 +143,7 @@ def _with_defaults(
     return complete, refusals
 
 
-def _report(release: Release, changed: frozenset[str], default_from: str | None) -> ReleaseReport:
+def _report(release: Release, changed: Set[str], default_from: str | None) -> ReleaseReport:
     files = release_files(release)
     findings = [*(finding for wheel in release.wheels for finding in wheel.findings), *advise(release)]
     warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]

@@ -1,11 +1,12 @@
-"""Plans an index: releases in, the complete list of writes out, in the order they must happen (pure).
+"""Plans an index: releases in, every write out, in the order they must happen (pure).
 
-Layout: `simple/PROJECT/` holds wheels, source distributions, `WHEEL.metadata`, the sidecars and the
-project's page in both forms; `simple/` holds the root page. Links are relative, so the folder can be
+Layout: `files/XX/DIGEST/NAME` holds wheels, source distributions and sidecars under their SHA-256, and
+beside each wheel its `NAME.metadata`; `simple/PROJECT/` holds the project's page in both forms, `simple/`
+the root page. What lies under `files/` never changes, so an old page goes on naming what it always
+named, sidecars included, and hashes hold while pages change. Links are relative, so the folder can be
 moved or served by any static host.
 
-The order makes sure that a page never names a file that is not there: wheels, metadata, sidecars,
-project pages, root page; a page that is no longer wanted goes after the root page stops naming it.
+The order makes sure that a page never names a file that is not there: files, pages, root page.
 """
 
 from __future__ import annotations
@@ -14,38 +15,60 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from variant_index.model.document import write_document
 from variant_index.model.filename import sidecar_filename
-from variant_index.publish.release import FoundSource, FoundWheel, Release, ReleaseKey, release_of
+from variant_index.publish.release import Release, ReleaseKey, release_of
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_html, render_json, render_root_html, render_root_json
 
-__all__ = ["Copy", "Delete", "Plan", "Published", "Put", "file_folder", "plan_index", "release_files"]
+__all__ = [
+    "FILES",
+    "PAGES",
+    "Copy",
+    "Delete",
+    "Plan",
+    "Put",
+    "Step",
+    "file_path",
+    "listed_path",
+    "page_paths",
+    "plan_project",
+    "plan_root",
+    "release_files",
+]
 
-Published = Mapping[str, ProjectPage]
-"""What an index lists already: normal project name -> its page."""
+FILES = "files/"
+"""How the paths of files that never change begin."""
+
+PAGES = "simple/"
+"""How the paths of pages begin."""
+
+_UP = "../../"
+"""From a project's page to the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Copy a file into the index; a published file never changes, so one with other bytes is an error.
+    """Copy a file into the index.
 
     Attributes:
-        path: where it goes, relative to the index, with `/`.
+        path: where it goes, relative to the index, with `/`; it begins with `FILES`.
         source: the file to copy.
         sha256: what its bytes must hash to.
+        size: bytes.
     """
 
     path: str
     source: Path
     sha256: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a file of the index, replacing what is there.
+    """Write a file (under `FILES`: unless it is there) or a page (under `PAGES`: instead of the old one).
 
     Attributes:
         path: where it goes, relative to the index, with `/`.
@@ -58,7 +81,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove a page that the root page no longer names.
+    """Remove a file or a page that nothing names any more.
 
     Attributes:
         path: what goes, relative to the index, with `/`.
@@ -67,86 +90,124 @@ class Delete:
     path: str
 
 
+Step = Copy | Put | Delete
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything to do to a folder to make it the index.
+    """Everything to do for one project.
 
     Attributes:
-        steps: in the order they must happen.
+        steps: in the order they must happen; none when the project is as it should be.
+        page: what the project lists then; None when it has no files, and therefore no page.
         dropped: releases that were listed and no longer are.
     """
 
-    steps: tuple[Copy | Put | Delete, ...]
+    steps: tuple[Step, ...]
+    page: ProjectPage | None
     dropped: tuple[ReleaseKey, ...]
 
 
-def file_folder(name: str) -> str:
-    """Return the folder of a project, relative to the index: `simple/NAME`."""
-    return f"simple/{name}"
+def file_path(sha256: str, name: str) -> str:
+    """Return where a file goes, relative to the index: `files/ab/ab12.../NAME`."""
+    return f"{FILES}{sha256[:2]}/{sha256}/{name}"
 
 
-def plan_index(
-    releases: Iterable[Release], published: Published, keep: Iterable[ReleaseKey], now: str
+def page_paths(name: str) -> tuple[str, str]:
+    """Return where a project's page goes, as HTML and as JSON."""
+    return f"{PAGES}{name}/index.html", f"{PAGES}{name}/index.json"
+
+
+def listed_path(file: ProjectFile) -> str | None:
+    """Return the path of a file on one of our pages, relative to the index; None when it is elsewhere."""
+    path = unquote(file.url.removeprefix(_UP))
+    ours = file.url.startswith(_UP + FILES) and ".." not in path.split("/")
+    return path if ours else None
+
+
+def plan_project(
+    name: str,
+    releases: Iterable[Release],
+    published: ProjectPage | None,
+    keep: Iterable[ReleaseKey],
+    now: str,
 ) -> Plan:
-    """Plan an index that lists exactly `releases`, and what is published already of `keep`.
+    """Plan a project that lists exactly `releases`, and what is published already of `keep`.
 
     Args:
-        releases: what to publish, complete.
-        published: what the folder lists now; files published before keep their upload time.
+        name: the project's normal name.
+        releases: its releases to publish, complete.
+        published: its page now; files published before keep their upload time and whether they are
+            yanked.
         keep: releases that were refused this time: what is listed of them stays as it is.
         now: the upload time of new files, `2026-01-31T12:00:00Z`.
     """
-    kept_keys = frozenset(keep)
-    by_project: dict[str, list[Release]] = {}
-    for release in sorted(releases, key=lambda release: release.key):
-        by_project.setdefault(release.key[0], []).append(release)
-    copies: list[Copy | Put | Delete] = []
-    metadata: list[Put] = []
-    sidecars: list[Put] = []
-    pages: list[Put] = []
-    names = []
-    for name in sorted({*by_project, *published}):
-        known = {file.filename: file for file in published[name].files} if name in published else {}
-        files = [file for file in known.values() if release_of(file.filename) in kept_keys]
-        for release in by_project.get(name, []):
-            folder = file_folder(name)
-            distributions: tuple[FoundWheel | FoundSource, ...] = (*release.wheels, *release.sources)
-            copies += [Copy(f"{folder}/{file.name}", file.path, file.sha256) for file in distributions]
-            metadata += [Put(f"{folder}/{wheel.name}.metadata", wheel.metadata) for wheel in release.wheels]
-            if (sidecar := _sidecar(release)) is not None:
-                sidecars.append(Put(f"{folder}/{sidecar[0]}", sidecar[1]))
-            files += _entries(release, known, now)
-        if files:
-            names.append(name)
-            page = ProjectPage(name, tuple(sorted(files, key=lambda file: file.filename)))
-            pages.append(Put(f"{file_folder(name)}/index.html", render_html(page)))
-            pages.append(Put(f"{file_folder(name)}/index.json", render_json(page)))
-    root = [
-        Put("simple/index.html", render_root_html(names)),
-        Put("simple/index.json", render_root_json(names)),
-    ]
-    gone = [
-        Delete(f"{file_folder(name)}/index.{form}")
-        for name in sorted(published.keys() - set(names))
-        for form in ("html", "json")
-    ]
-    listed = kept_keys.union(release.key for group in by_project.values() for release in group)
-    before = {release_of(file.filename) for page in published.values() for file in page.files}
-    dropped = tuple(sorted(key for key in before if key is not None and key not in listed))
-    return Plan((*copies, *metadata, *sidecars, *pages, *root, *gone), dropped)
+    releases = sorted(releases, key=lambda release: release.key)
+    kept = frozenset(keep)
+    before = published.files if published is not None else ()
+    known = {file.filename: file for file in before}
+    listed = [file for file in before if release_of(file.filename) in kept]
+    steps: list[Step] = []
+    for release in releases:
+        steps += _file_steps(release)
+        listed += _entries(release, known, now)
+    page = ProjectPage(name, tuple(sorted(listed, key=lambda file: file.filename))) if listed else None
+    if page is not None:
+        html, json = page_paths(name)
+        steps += [Put(html, render_html(page)), Put(json, render_json(page))]
+    elif published is not None:
+        steps += [Delete(path) for path in page_paths(name)]
+    steps += _gone(before, listed)
+    stays = kept.union(release.key for release in releases)
+    keys = {release_of(file.filename) for file in before}
+    return Plan(
+        tuple(steps), page, tuple(sorted(key for key in keys if key is not None and key not in stays))
+    )
+
+
+def _file_steps(release: Release) -> Iterator[Step]:
+    for wheel in release.wheels:
+        path = file_path(wheel.sha256, wheel.name)
+        yield Copy(path, wheel.path, wheel.sha256, wheel.size)
+        yield Put(f"{path}.metadata", wheel.metadata)
+    for source in release.sources:
+        yield Copy(file_path(source.sha256, source.name), source.path, source.sha256, source.size)
+    if (sidecar := _sidecar(release)) is not None:
+        name, data = sidecar
+        yield Put(file_path(hashlib.sha256(data).hexdigest(), name), data)
+
+
+def _gone(before: Iterable[ProjectFile], after: Iterable[ProjectFile]) -> Iterator[Delete]:
+    """Yield what removes the files that no page names any more."""
+    paths = {listed_path(file) for file in after}
+    for file in before:
+        path = listed_path(file)
+        if path is not None and path not in paths:
+            yield Delete(path)
+            if file.core_metadata:
+                yield Delete(f"{path}.metadata")
+
+
+def plan_root(names: Iterable[str]) -> tuple[Put, Put]:
+    """Plan the root page, which comes after the projects' pages."""
+    ordered = sorted(names)
+    return (
+        Put(f"{PAGES}index.html", render_root_html(ordered)),
+        Put(f"{PAGES}index.json", render_root_json(ordered)),
+    )
 
 
 def release_files(release: Release) -> list[str]:
     """Return the paths of a release's own files, relative to the index (pages are shared by releases)."""
-    folder = file_folder(release.key[0])
-    sidecar = _sidecar(release)
-    names = [
-        *(wheel.name for wheel in release.wheels),
-        *(f"{wheel.name}.metadata" for wheel in release.wheels),
-        *(source.name for source in release.sources),
-        *([sidecar[0]] if sidecar is not None else []),
+    wheels = [file_path(wheel.sha256, wheel.name) for wheel in release.wheels]
+    paths = [
+        *wheels,
+        *(f"{path}.metadata" for path in wheels),
+        *(file_path(source.sha256, source.name) for source in release.sources),
     ]
-    return [f"{folder}/{name}" for name in sorted(names)]
+    if (sidecar := _sidecar(release)) is not None:
+        paths.append(file_path(hashlib.sha256(sidecar[1]).hexdigest(), sidecar[0]))
+    return sorted(paths, key=lambda path: path.rpartition("/")[2])
 
 
 def _sidecar(release: Release) -> tuple[str, bytes] | None:
@@ -159,14 +220,16 @@ def _entries(release: Release, known: Mapping[str, ProjectFile], now: str) -> It
     def timed(entry: ProjectFile) -> ProjectFile:
         before = known.get(entry.filename)
         same = before is not None and before.hashes == entry.hashes and before.upload_time is not None
-        return replace(entry, upload_time=before.upload_time if same and before is not None else now)
+        if before is None or not same:
+            return replace(entry, upload_time=now)
+        return replace(entry, upload_time=before.upload_time, yanked=before.yanked)
 
     first_variant: str | None = None
     for wheel in release.wheels:
         entry = timed(
             ProjectFile(
                 wheel.name,
-                _link(wheel.name),
+                _link(wheel.sha256, wheel.name),
                 {"sha256": wheel.sha256},
                 wheel.requires_python,
                 core_metadata={"sha256": hashlib.sha256(wheel.metadata).hexdigest()},
@@ -177,19 +240,24 @@ def _entries(release: Release, known: Mapping[str, ProjectFile], now: str) -> It
             first_variant = min(first_variant or entry.upload_time, entry.upload_time)
         yield entry
     for source in release.sources:
-        yield timed(ProjectFile(source.name, _link(source.name), {"sha256": source.sha256}, size=source.size))
+        yield timed(
+            ProjectFile(
+                source.name, _link(source.sha256, source.name), {"sha256": source.sha256}, size=source.size
+            )
+        )
     if (sidecar := _sidecar(release)) is not None:
         name, data = sidecar
+        digest = hashlib.sha256(data).hexdigest()
         # The time of the first variant wheel: whoever looks at the index as of a date sees wheels
         # and sidecar together, although the sidecar may have changed since.
         yield ProjectFile(
             name,
-            _link(name),
-            {"sha256": hashlib.sha256(data).hexdigest()},
+            _link(digest, name),
+            {"sha256": digest},
             size=len(data),
             upload_time=first_variant,
         )
 
 
-def _link(filename: str) -> str:
-    return quote(filename, safe="")
+def _link(sha256: str, name: str) -> str:
+    return _UP + quote(file_path(sha256, name))

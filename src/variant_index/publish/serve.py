@@ -1,6 +1,6 @@
 """Serves a static index on loopback, with the content types and the negotiation installers expect.
 
-Only files below `simple/` are served, never a listing of a folder: the pages are the listing.
+Only what is below `simple/` and `files/` is served, never a listing of a folder: the pages are the listing.
 """
 
 from __future__ import annotations
@@ -110,10 +110,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.MISDIRECTED_REQUEST, "this server is 127.0.0.1 and localhost only", body)
             return
         parts = _split(self.path)
-        if parts is None or len(parts) > 3:
+        if parts is None or len(parts) > (4 if parts[0] == "files" else 3):
             self._fail(HTTPStatus.NOT_FOUND, "not found", body)
         elif parts in ([""], ["simple"]):
             self._redirect("/simple/", body)
+        elif parts[0] == "files" and len(parts) == 4 and parts[-1]:
+            self._file(parts, body)
         elif parts[0] != "simple":
             self._fail(HTTPStatus.NOT_FOUND, "not found", body)
         elif parts[-1] == "":

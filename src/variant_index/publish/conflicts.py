@@ -1,0 +1,37 @@
+"""Finds releases that would change a published file (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from variant_index.errors import printable
+from variant_index.publish.release import FoundSource, FoundWheel, Refusal, Release
+from variant_index.simple_api.page import ProjectPage
+
+__all__ = ["find_conflicts"]
+
+
+def find_conflicts(
+    releases: Iterable[Release], published: Mapping[str, ProjectPage | None], title: str
+) -> Iterator[tuple[Release, Refusal]]:
+    """Yield each release that has a file which is published with other bytes, with the reason.
+
+    Args:
+        releases: what is to be published.
+        published: the pages as they are, by project.
+        title: the index, for the message.
+    """
+    for release in releases:
+        page = published.get(release.key[0])
+        known = {file.filename: file for file in page.files} if page is not None else {}
+        files: tuple[FoundWheel | FoundSource, ...] = (*release.wheels, *release.sources)
+        for file in files:
+            before = known.get(file.name)
+            if before is not None and before.hashes.get("sha256") != file.sha256:
+                reason = (
+                    f"{printable(str(file.path))}: {printable(title)} lists {printable(file.name)} with "
+                    "other bytes, and a published file never changes; give the new one another version or "
+                    "build number"
+                )
+                yield release, Refusal(release.key, reason, "REL008", str(file.path))
+                break

@@ -1,0 +1,232 @@
+"""An index in a folder, switched in one step.
+
+Files lie under their digests and never change (see `plan.py`), so they are simply written: nobody reads
+them before a page names them. Only pages have to change together. The new `simple` folder is built
+beside the old one, out of hard links to the pages that stay and the new pages, and the two are exchanged
+by one system call; when a single project changes and the root page does not, that project's folder alone
+is exchanged. Whoever opens a page meets the old index or the new one. Compared with the usual symbolic
+link to a generation, `simple` stays an ordinary folder: servers that do not follow links serve it, and a
+copy of the index, made with any tool, is an index.
+
+Where the system or the file system cannot exchange folders (Windows, some network file systems), the new
+pages are moved over the old ones one by one, in an order in which no page names what is not there. Once
+that has begun, a killed run's work is finished by the next.
+
+    OUT/files/XX/DIGEST/NAME    never changes
+    OUT/simple/...              pages
+    OUT/.part-*                 unfinished, cleared by the next publisher
+    OUT/.created                files that the run at work has made: not listed yet
+    OUT/.dropped                files that no page names, with the time; removed after a grace period
+    OUT/.switching              pages on their way into `simple`, where folders cannot be exchanged
+
+Everything that was written is flushed to the disk before the switch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from variant_index.errors import printable
+from variant_index.publish.dropped import DroppedFiles
+from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_path, page_paths
+from variant_index.publish.scan import file_sha256
+from variant_index.publish.staging import PART, Staging, finish_switch, write
+from variant_index.publish.store import OnStep, SourceChangedError, StoreError
+from variant_index.simple_api.page import ProjectPage
+from variant_index.simple_api.parse import PageError, parse_page
+from variant_index.simple_api.render import JSON_TYPE
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: two builds at once are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["GRACE_SECONDS", "FolderStore"]
+
+GRACE_SECONDS = 3600
+"""How long a file stays that no page names any more: readers of the old pages may still come for it."""
+
+
+# Any address will do: links on our pages are relative, and are made so again when they are read.
+_BASE = "https://index.invalid/"
+
+
+class FolderStore:
+    """See `Store`."""
+
+    def __init__(self, out: Path, *, grace: int = GRACE_SECONDS) -> None:
+        """Publish into a folder, which is made when missing.
+
+        Args:
+            out: the index's folder.
+            grace: seconds that a file stays after the last page stopped naming it.
+        """
+        self._out = out
+        self._grace = grace
+        self._dropped = DroppedFiles(out)
+
+    @property
+    def title(self) -> str:
+        """The folder."""
+        return str(self._out)
+
+    @property
+    def scratch(self) -> Path:
+        """The folder itself: wheels may be too large for the system's temporary folder."""
+        return self._out
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other builds out of the folder, and finish or clear away what a killed one left there.
+
+        The lock is on the folder itself and ends with the process, so nothing can go stale.
+
+        Raises:
+            StoreError: another build is writing there.
+            OSError: the folder cannot be made or opened.
+        """
+        self._out.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            self._recover()
+            yield
+            return
+        folder = os.open(self._out, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(
+                    f"{printable(self.title)}: another build is writing there; run again when it has ended"
+                ) from None
+            self._recover()
+            yield
+        finally:
+            os.close(folder)
+
+    def _recover(self) -> None:
+        finish_switch(self._out)
+        for left in self._out.glob(f"{PART}*"):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        self._dropped.recover(int(time.time()))
+
+    def stamps(self) -> Mapping[str, str]:
+        """See `Store`."""
+        stamps: dict[str, str] = {}
+        try:
+            with os.scandir(self._out / PAGES) as entries:
+                for entry in entries:
+                    if entry.is_dir() and (stamp := _stamp(entry.path)):
+                        stamps[entry.name] = stamp
+        except FileNotFoundError:
+            pass
+        return stamps
+
+    def page(self, name: str) -> ProjectPage | None:
+        """See `Store`."""
+        place = self._out / page_paths(name)[1]
+        try:
+            page = parse_page(place.read_bytes(), JSON_TYPE, f"{_BASE}{PAGES}{name}/", name)
+        except FileNotFoundError:
+            return None
+        except PageError as error:
+            raise self._unusable(place, printable(str(error).rpartition(": ")[2])) from None
+        if page.problems:
+            raise self._unusable(place, page.problems[0])
+        page = replace(page, files=tuple(replace(file, url=_relative(file.url)) for file in page.files))
+        for file in page.files:
+            if listed_path(file) is None:
+                raise self._unusable(place, f"{printable(file.filename)} is not under {FILES}")
+        return page
+
+    def _unusable(self, place: Path, problem: str) -> StoreError:
+        return StoreError(
+            f"{printable(str(place))}: {problem}; remove the page, or write the index to another folder"
+        )
+
+    def carry_out(self, steps: Iterable[Step], on_step: OnStep | None = None) -> None:
+        """See `Store`."""
+        gone: list[str] = []
+        with Staging(self._out) as staging:
+            try:
+                for step in steps:
+                    if isinstance(step, Delete) and step.path.startswith(FILES):
+                        gone.append(step.path)
+                        did = True
+                    else:
+                        did = self._prepare(step, staging)
+                    if on_step is not None:
+                        on_step(step, did)
+                if staging.changed:
+                    if gone:
+                        self._dropped.drop(gone, int(time.time()))
+                    staging.switch()
+            except BaseException:
+                if not staging.switched:
+                    self._dropped.undo(self._listed)
+                raise
+            self._dropped.listed()
+        self._dropped.sweep(int(time.time()) - self._grace, self._listed)
+
+    def _prepare(self, step: Step, staging: Staging) -> bool:
+        if isinstance(step, Copy):
+            return self._copy(step, staging)
+        if isinstance(step, Delete):
+            return staging.remove(step.path)
+        if step.path.startswith(PAGES):
+            return staging.put(step.path, step.content)
+        place = self._out / step.path
+        with contextlib.suppress(FileNotFoundError):
+            if place.read_bytes() == step.content:
+                return False
+        self._dropped.creating(step.path)
+        with staging.writing(place) as target:
+            write(target, step.content, place)
+        return True
+
+    def _copy(self, step: Copy, staging: Staging) -> bool:
+        place = self._out / step.path
+        with contextlib.suppress(FileNotFoundError):
+            # What a killed run left may be incomplete on a disk that lost power.
+            if place.stat().st_size == step.size and file_sha256(place) == step.sha256:
+                return False
+        self._dropped.creating(step.path)
+        digest = hashlib.sha256()
+        with staging.writing(place) as target, step.source.open("rb", buffering=0) as source:
+            while chunk := source.read(1 << 20):
+                digest.update(chunk)
+                write(target, chunk, place)
+            if digest.hexdigest() != step.sha256:
+                raise SourceChangedError(
+                    f"{printable(str(step.source))}: changed while the index was made; run again"
+                )
+        return True
+
+    def _listed(self, name: str) -> frozenset[str]:
+        page = self.page(name) if name else None
+        paths = [listed_path(file) for file in page.files] if page is not None else []
+        return frozenset(name for path in paths if path is not None for name in (path, f"{path}.metadata"))
+
+
+def _relative(url: str) -> str:
+    return f"../../{url.removeprefix(_BASE)}" if url.startswith(_BASE) else url
+
+
+def _stamp(folder: str) -> str:
+    """Return what changes with either form of a page; "" when there is no page."""
+    parts = []
+    for form in ("index.html", "index.json"):
+        try:
+            status = os.stat(f"{folder}/{form}")  # noqa: PTH116 -- a Path each would double the time
+        except FileNotFoundError:
+            parts.append("-")
+            continue
+        parts.append(f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}")
+    return " ".join(parts) if parts != ["-", "-"] else ""
