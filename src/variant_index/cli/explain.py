@@ -133,7 +133,7 @@ def _explain_release(
     pre: bool,
 ) -> tuple[ReleaseVerdict | None, list[str]]:
     from variant_index.model.filename import canonical_name
-    from variant_index.selection.choice import Choice, choose
+    from variant_index.selection.choice import Choice
     from variant_index.shim.present import choose_release, held_back_releases, yanked_release
     from variant_index.shim.version_choice import choose_version
     from variant_index.upstream.project import Upstream
@@ -156,16 +156,15 @@ def _explain_release(
     warnings += documents.problems
 
     def judge(release: Release) -> Choice:
-        if not release.has_variants:
-            return choose(release.wheels, None, {}, target.tags)
-        return choose_release(release, documents.by_version.get(release.version), supported(), target.tags)
+        machine = supported() if release.has_variants else {}
+        return choose_release(release, documents.by_version.get(release.version), machine, target.tags)
 
     releases = dict(grouped.by_version)
     if options.torch().prefer == "hardware":
         choices = {release.version: judge(release) for release in relevant}
         for version, reason in held_back_releases(releases, choices, documents.by_version).items():
             releases[version] = yanked_release(releases[version], reason)
-    verdict = choose_version(requirement, releases.values(), target.version, judge, allow_prereleases=pre)
+    verdict = choose_version(requirement, releases.values(), target.tags, judge, allow_prereleases=pre)
     return verdict, warnings
 
 

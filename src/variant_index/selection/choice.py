@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from variant_index.errors import printable
 from variant_index.model.filename import WheelFilename
@@ -25,12 +29,29 @@ _PLAIN_KEY: SortKey = (END, END)
 
 _SHOWN_REFUSALS = 2
 
+_RELEASE = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}", re.ASCII)
+
 
 class TargetTags:
-    """The compatibility tags of the interpreter that will install, best first."""
+    """What the interpreter that will install accepts: its compatibility tags, best first, and its version."""
 
-    def __init__(self, tags: Sequence[str]) -> None:
-        """Take tags spelled `cp312-cp312-linux_x86_64`, in the interpreter's own order."""
+    def __init__(self, tags: Sequence[str], python_version: str | None = None) -> None:
+        """Take what the interpreter says of itself.
+
+        Args:
+            tags: spelled `cp312-cp312-linux_x86_64`, in the interpreter's own order.
+            python_version: its full version, for example `3.12.1`, to be compared with `Requires-Python`;
+                None where that is to be ignored.
+
+        Raises:
+            ValueError: the version does not begin with a number.
+        """
+        # As pip: a prerelease of Python (3.14.0rc1, 3.14.0+) counts as the release that it will be.
+        release = _RELEASE.match(python_version) if python_version is not None else None
+        if python_version is not None and release is None:
+            raise ValueError(f"not the version of a Python: {printable(python_version)}")
+        self._python_version = release[0] if release is not None else ""
+        self._refusals: dict[str, str | None] = {}
         self._positions: dict[tuple[str, ...], int] = {}
         for position, tag in enumerate(tags):
             self._positions.setdefault(tuple(tag.split("-", 2)), position)
@@ -45,6 +66,29 @@ class TargetTags:
         ]
         positions = self._positions
         return min((positions[tag] for tag in product(*parts) if tag in positions), default=None)
+
+    def for_any_python(self) -> TargetTags:
+        """Return the same tags with `Requires-Python` ignored (pip's `--ignore-requires-python`)."""
+        same = copy(self)
+        same._python_version = ""
+        return same
+
+    @property
+    def python_version(self) -> str | None:
+        """The version that `Requires-Python` is compared with, None where that is ignored."""
+        return self._python_version or None
+
+    def refusal(self, requires_python: str | None) -> str | None:
+        """Return why a file with this `Requires-Python` is not for the interpreter, None where it is.
+
+        What is no specifier excludes nothing, as in pip.
+        """
+        if not requires_python or not self._python_version:
+            return None
+        known = self._refusals  # a page repeats a few specifiers thousands of times
+        if requires_python not in known:
+            known[requires_python] = _python_refusal(requires_python, self._python_version)
+        return known[requires_python]
 
 
 @dataclass(frozen=True)
@@ -155,6 +199,16 @@ def choose(
         for rank, (_, wheel) in enumerate(fitting, start=1)
     ]
     return Choice((*ranked, *sorted(refused, key=lambda candidate: candidate.wheel.filename)))
+
+
+def _python_refusal(requires_python: str, version: str) -> str | None:
+    try:
+        needs = SpecifierSet(requires_python)
+    except InvalidSpecifier:
+        return None
+    if needs.contains(version):
+        return None
+    return f"requires Python {printable(requires_python)}, the target has {version}"
 
 
 class _Verdict(NamedTuple):

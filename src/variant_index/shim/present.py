@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
 __all__ = ["Chosen", "Listed", "Presented", "choose_release", "held_back_releases", "legal_filename"]
-__all__ += ["present", "yanked_release"]
+__all__ += ["present", "yank_reason", "yanked_release"]
 
-_UNCHECKED: Final = "is listed without a SHA-256 hash, so its bytes could not be checked"
+_UNCHECKED: Final = "listed without a SHA-256 hash, so the bytes could not be checked"
 
 
 @dataclass(frozen=True)
@@ -166,25 +166,39 @@ def choose_release(
 ) -> Choice:
     """Judge the wheels of one release.
 
-    Variant wheels whose bytes could not be checked never fit. Yanked wheels are considered only when
-    none of the others fits (PEP 592).
+    Variant wheels whose bytes could not be checked never fit, nor do wheels whose `Requires-Python` excludes
+    the target. Yanked wheels are considered only when none of the others fits (PEP 592).
     """
     files = release.wheels
-    checkable = [wheel for wheel, file in files.items() if not wheel.label or _checkable(file)]
-    current = [wheel for wheel in checkable if not files[wheel].yanked]
+    refused = {
+        wheel: reason for wheel, file in files.items() if (reason := _refusal(wheel, file, tags)) is not None
+    }
+    usable = [wheel for wheel in files if wheel not in refused]
+    current = [wheel for wheel in usable if not files[wheel].yanked]
     choice = choose(current, document, supported, tags)
-    if choice.selected is None and len(current) < len(checkable):
-        current = checkable
+    if choice.selected is None and len(current) < len(usable):
+        current = usable
         choice = choose(current, document, supported, tags)
     if len(current) == len(files):
         return choice
     judged = set(current)
     left_out = [
-        Candidate(wheel, False, None, _UNCHECKED if wheel.label and not _checkable(file) else "yanked")
+        Candidate(wheel, False, None, refused.get(wheel) or yank_reason(file))
         for wheel, file in files.items()
         if wheel not in judged
     ]
     return Choice((*choice.candidates, *sorted(left_out, key=lambda candidate: candidate.wheel.filename)))
+
+
+def _refusal(wheel: WheelFilename, file: ProjectFile, tags: TargetTags) -> str | None:
+    if wheel.label and not _checkable(file):
+        return _UNCHECKED
+    return tags.refusal(file.requires_python)
+
+
+def yank_reason(file: ProjectFile) -> str:
+    """Return why a yanked file is not taken, one line."""
+    return f"yanked: {printable(file.yanked)}" if isinstance(file.yanked, str) else "yanked"
 
 
 def legal_filename(wheel: WheelFilename) -> str:
@@ -229,7 +243,7 @@ def _unchecked_warning(release: Release, choice: Choice) -> list[str]:
     if not unchecked:
         return []
     more = f" and {len(unchecked) - 1} more" if len(unchecked) > 1 else ""
-    return [f"variants of {release} are ignored: {printable(unchecked[0])}{more} {_UNCHECKED}"]
+    return [f"{release}: {printable(unchecked[0])}{more} left out: {_UNCHECKED}"]
 
 
 def _checkable(file: ProjectFile) -> bool:

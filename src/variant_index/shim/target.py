@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +26,7 @@ _MAX_TAGS: Final = 20_000
 # packaging is asked first. Environments made by uv have no pip: then ours is tried, and for a Python
 # too old for it that of the pip that comes with Python.
 _SCRIPT: Final = """\
-import importlib, json, platform, sys
+import importlib, json, os, platform, sys
 
 def own():
     return importlib.import_module("pip._vendor.packaging.tags")
@@ -53,7 +55,22 @@ for source in own, installed, brought_along, bundled:
                 del sys.modules[name]
 else:
     sys.exit("neither pip nor packaging can be imported: %s" % last)
-json.dump({"version": platform.python_version(), "tags": tags}, sys.stdout)
+own_version = sys.implementation.version
+suffix = "" if own_version.releaselevel == "final" else own_version.releaselevel[0] + str(own_version.serial)
+environment = {
+    "implementation_name": sys.implementation.name,
+    "implementation_version": "%d.%d.%d" % own_version[:3] + suffix,
+    "os_name": os.name,
+    "platform_machine": platform.machine(),
+    "platform_python_implementation": platform.python_implementation(),
+    "platform_release": platform.release(),
+    "platform_system": platform.system(),
+    "platform_version": platform.version(),
+    "python_full_version": platform.python_version(),
+    "python_version": "%d.%d" % sys.version_info[:2],
+    "sys_platform": sys.platform,
+}
+json.dump({"environment": environment, "tags": tags}, sys.stdout)
 """
 
 
@@ -66,16 +83,16 @@ class TargetPython:
     """What selection needs to know of an interpreter.
 
     Attributes:
-        version: its full version, for example `3.12.1`; `Requires-Python` is compared with it.
-        tags: its compatibility tags.
+        tags: its compatibility tags and version.
+        environment: the values of the variables that requirement markers name (PEP 508), without `extra`.
     """
 
-    version: str
     tags: TargetTags
+    environment: Mapping[str, str]
 
 
 def ask_target(python: str | Path) -> TargetPython:
-    """Run an interpreter once and return its version and tags, best first.
+    """Run an interpreter once and return what it says of itself.
 
     Raises:
         TargetError: it cannot be run, takes longer than 30 s, or answers something else.
@@ -89,7 +106,9 @@ def ask_target(python: str | Path) -> TargetPython:
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=True
         )
         answer = json.loads(done.stdout)
-        version, tags = answer["version"], answer["tags"]
+        environment = {str(name): str(value) for name, value in answer["environment"].items()}
+        version = environment["python_full_version"]
+        tags = TargetTags([str(tag) for tag in answer["tags"][:_MAX_TAGS]], version)
     except OSError as error:
         raise TargetError(f"{shown}: cannot be run as Python: {error.strerror}") from None
     except subprocess.TimeoutExpired:
@@ -97,15 +116,15 @@ def ask_target(python: str | Path) -> TargetPython:
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise TargetError(f"{shown}: did not tell its tags: {printable(last or 'no message')}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise TargetError(f"{shown}: is not a Python interpreter that tells its tags") from None
-    return TargetPython(str(version), TargetTags([str(tag) for tag in tags[:_MAX_TAGS]]))
+    return TargetPython(tags, environment)
 
 
 def tags_of(python: str | Path) -> TargetTags:
-    """Return an interpreter's compatibility tags; raises as `ask_target` does."""
+    """Return an interpreter's compatibility tags and version; raises as `ask_target` does."""
     if os.path.realpath(python) == os.path.realpath(sys.executable):
         from packaging.tags import sys_tags
 
-        return TargetTags([str(tag) for tag in sys_tags()])
+        return TargetTags([str(tag) for tag in sys_tags()], platform.python_version())
     return ask_target(python).tags

@@ -193,7 +193,8 @@ def _unhashed_warning(
     by_version = {decision.version: decision for decision in decisions}
 
     def matters(version: Version, build: Build) -> bool:
-        if build.file.hashes or tags.position(build.wheel) is None:
+        fits = tags.position(build.wheel) is not None and tags.refusal(build.file.requires_python) is None
+        if build.file.hashes or not fits:
             return False
         decision = by_version.get(version)
         if build.backend is None or decision is None:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
+from packaging.specifiers import SpecifierSet
 
-from variant_index.errors import printable
-from variant_index.selection.choice import Choice
+from variant_index.selection.choice import Choice, TargetTags
+from variant_index.shim.present import yank_reason
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.releases import Release
 
@@ -58,7 +57,7 @@ class ReleaseVerdict:
 def choose_version(
     requirement: Requirement,
     releases: Iterable[Release],
-    python_version: str,
+    tags: TargetTags,
     judge: Callable[[Release], Choice],
     *,
     allow_prereleases: bool = False,
@@ -71,8 +70,9 @@ def choose_version(
     Args:
         requirement: the specifier is used; extras and markers are not.
         releases: all releases of the project.
-        python_version: the target interpreter's full version.
-        judge: judges the wheels of one release; called for as few releases as possible.
+        tags: what the target interpreter accepts.
+        judge: judges the wheels of one release, as `choose_release` does; called for as few releases as
+            possible.
         allow_prereleases: pip's `--pre`.
 
     Returns:
@@ -82,7 +82,7 @@ def choose_version(
     pinned = is_pinned(requirement.specifier)
     newest: ReleaseVerdict | None = None
     for release in _in_order(requirement.specifier, releases, allow_prereleases):
-        verdict = _judge_release(release, Version(python_version), judge, pinned=pinned)
+        verdict = _judge_release(release, tags, judge, pinned=pinned)
         if verdict.selected is not None:
             return verdict
         newest = newest or verdict
@@ -108,44 +108,23 @@ def is_pinned(specifier: SpecifierSet) -> bool:
 
 
 def _judge_release(
-    release: Release, python_version: Version, judge: Callable[[Release], Choice], *, pinned: bool
+    release: Release, tags: TargetTags, judge: Callable[[Release], Choice], *, pinned: bool
 ) -> ReleaseVerdict:
-    ways = [*release.wheels.values(), *release.sdists]
-    take_yanked = pinned and all(file.yanked for file in ways)
-    wrong = {
-        file.filename: reason
-        for file in ways
-        if (reason := _exclusion(file, python_version, take_yanked=take_yanked)) is not None
-    }
-    wheels = {wheel: file for wheel, file in release.wheels.items() if file.filename not in wrong}
-    choice = judge(replace(release, wheels=wheels))
     fitting: list[FileVerdict] = []
     others: list[FileVerdict] = []
-    for candidate in choice.candidates:
-        verdict = FileVerdict(
-            wheels[candidate.wheel], candidate.wheel.label, candidate.rank, candidate.reason
-        )
+    for candidate in judge(release).candidates:
+        file = release.wheels[candidate.wheel]
+        verdict = FileVerdict(file, candidate.wheel.label, candidate.rank, candidate.reason)
         (fitting if candidate.compatible else others).append(verdict)
     for sdist in release.sdists:
-        if sdist.filename not in wrong:
-            rank = len(fitting) + 1
-            fitting.append(FileVerdict(sdist, "", rank, "source distribution, to be built on this machine"))
-    labels = {wheel.filename: wheel.label for wheel in release.wheels}
-    others += [
-        FileVerdict(file, labels.get(file.filename, ""), None, wrong[file.filename])
-        for file in ways
-        if file.filename in wrong
-    ]
+        refusal = tags.refusal(sdist.requires_python)
+        reason = refusal or "source distribution, to be built on this machine"
+        verdict = FileVerdict(sdist, "", len(fitting) + 1 if refusal is None else None, reason)
+        (fitting if refusal is None else others).append(verdict)
+    # PEP 592: a yanked file is taken only where one version is pinned and nothing else of it fits.
+    yanked = [one for one in fitting if one.file.yanked]
+    if yanked and not (pinned and len(yanked) == len(fitting)):
+        others = [*(replace(one, rank=None, reason=yank_reason(one.file)) for one in yanked), *others]
+        kept = (one for one in fitting if not one.file.yanked)
+        fitting = [replace(one, rank=rank) for rank, one in enumerate(kept, start=1)]
     return ReleaseVerdict(release, (*fitting, *others))
-
-
-def _exclusion(file: ProjectFile, python_version: Version, *, take_yanked: bool) -> str | None:
-    if file.yanked and not take_yanked:
-        return f"yanked: {printable(file.yanked)}" if isinstance(file.yanked, str) else "yanked"
-    try:
-        needs = SpecifierSet(file.requires_python or "")
-    except InvalidSpecifier:
-        return None  # as pip: what cannot be read excludes nothing
-    if needs.contains(python_version, prereleases=True):
-        return None
-    return f"requires Python {printable(str(needs))}, the target has {python_version}"

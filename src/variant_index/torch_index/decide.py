@@ -164,6 +164,7 @@ class _Judge:
             (position, build)
             for build in everything
             if (position := self.tags.position(build.wheel)) is not None
+            and self.tags.refusal(build.file.requires_python) is None
         ]
         usable = [pair for pair in placed if self.allow_unhashed or _hashed(pair[1])]
         current = [pair for pair in usable if not pair[1].file.yanked] or usable
@@ -265,6 +266,8 @@ class _Judge:
     def _refusal(self, build: Build) -> str:
         if self.tags.position(build.wheel) is None:
             return printable(f"tags {build.wheel.tag_set} do not fit this interpreter")
+        if (refusal := self.tags.refusal(build.file.requires_python)) is not None:
+            return refusal
         if not (self.allow_unhashed or _hashed(build)):
             return _UNHASHED
         return "another backend's wheel of the same name is listed"

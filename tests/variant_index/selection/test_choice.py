@@ -212,3 +212,44 @@ def test_null_comes_after_other_variants_without_properties() -> None:
     names = [f"x-1-py3-none-any{suffix}.whl" for suffix in ("-z", "-null", "")]
     assert rank_labels(empty, {}) == ["z", "null"]
     assert _names(_choose(*reversed(names), document=empty)) == names
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [("3.12.1", "3.12.1"), ("3.14.0rc1", "3.14.0"), ("3.13.0+", "3.13.0"), ("3", "3"), (None, None)],
+)
+def test_the_version_of_the_target(version: str | None, shown: str | None) -> None:
+    assert TargetTags([], version).python_version == shown
+
+
+@pytest.mark.parametrize("version", ["", "x3", "-1"])
+def test_what_is_no_version_of_python(version: str) -> None:
+    with pytest.raises(ValueError, match="not the version of a Python"):
+        TargetTags([], version)
+
+
+@pytest.mark.parametrize(
+    ("needs", "refused"),
+    [
+        (None, False),
+        ("", False),
+        (">=3.8", False),
+        (">=3.13", True),
+        ("<3.12", True),
+        ("not a specifier", False),
+        (">=3.*", False),
+        (">=3.13\n", True),
+    ],
+)
+def test_requires_python_as_pip_has_it(needs: str | None, refused: bool) -> None:
+    from pip._internal.index.package_finder import _check_link_requires_python
+    from pip._internal.models.link import Link
+
+    link = Link("https://h/a-1-py3-none-any.whl", requires_python=needs)
+    assert _check_link_requires_python(link, (3, 12, 1)) is not refused
+    tags = TargetTags([], "3.12.1")
+    reason = tags.refusal(needs)
+    assert (reason is not None) is refused
+    assert reason is None or (reason.isprintable() and reason.endswith("the target has 3.12.1"))
+    assert tags.refusal(needs) is reason
+    assert tags.for_any_python().refusal(needs) is None

@@ -106,7 +106,10 @@ def test_variants_without_hash_are_left_out_with_a_warning() -> None:
     )
     assert names(presented) == [f"{NAME}-2.0-0_cu126-py3-none-any.whl"]
     (warning,) = presented.warnings
-    assert "cu128.whl and 1 more is listed without a SHA-256 hash" in warning
+    assert warning == (
+        f"{NAME} 2.0: {NAME}-2.0-py3-none-any-cu128.whl and 1 more left out:"
+        " listed without a SHA-256 hash, so the bytes could not be checked"
+    )
 
 
 def test_local_variants_need_no_hash() -> None:
@@ -121,6 +124,20 @@ def test_yanked_wheels_are_the_last_resort() -> None:
     presented = show(wheel("cu126", yanked=True), wheel("cu128", yanked="broken"))
     assert names(presented) == [f"{NAME}-2.0-0_cu128-py3-none-any.whl"]
     assert presented.files[0].file.yanked == "broken"
+
+
+def test_wheels_for_another_python_are_never_chosen() -> None:
+    tags = TargetTags(["py3-none-any"], "3.11.7")
+    newer = wheel("cu128", requires_python=">=3.12")
+    assert names(show(wheel(), newer, wheel("cu126", requires_python=">=3.8"), tags=tags)) == [
+        f"{NAME}-2.0-0_cu126-py3-none-any.whl"
+    ]
+    assert names(show(newer, wheel("null", requires_python="no specifier"), tags=tags)) == [
+        f"{NAME}-2.0-0_null-py3-none-any.whl"
+    ]
+    assert names(show(newer, tags=tags.for_any_python())) == [f"{NAME}-2.0-0_cu128-py3-none-any.whl"]
+    # What nothing of fits is the installer's to refuse, with its own words.
+    assert names(show(wheel(requires_python=">=3.12"), newer, tags=tags)) == [f"{NAME}-2.0-py3-none-any.whl"]
 
 
 def test_malformed_labels_are_skipped_with_a_warning() -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 from packaging.tags import sys_tags
 
 from variant_index.model.filename import WheelFilename
@@ -22,9 +23,13 @@ def script(path: Path, text: str) -> Path:
 
 def test_an_interpreter_tells_version_and_tags() -> None:
     target = ask_target(sys.executable)
-    assert target.version == ".".join(map(str, sys.version_info[:3]))
+    assert target.tags.python_version == ".".join(map(str, sys.version_info[:3]))
+    assert target.environment == {
+        name: value for name, value in default_environment().items() if name != "extra"
+    }
     assert target.tags.position(OWN) is not None
-    assert tags_of(sys.executable).position(OWN) == 0
+    own = tags_of(sys.executable)
+    assert (own.position(OWN), own.python_version) == (0, target.tags.python_version)
 
 
 def test_an_environment_without_pip_and_packaging(tmp_path: Path) -> None:
@@ -38,7 +43,7 @@ def test_modules_in_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: 
         (tmp_path / name).write_text("raise SystemExit('ran a stray module')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert ask_target(sys.executable).version
+    assert ask_target(sys.executable).environment
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,11 @@ def test_modules_in_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: 
         ("echo hello", "is not a Python interpreter"),
         ("echo '{}'", "is not a Python interpreter"),
         ("echo '[]'", "is not a Python interpreter"),
+        ("""echo '{"environment": [], "tags": []}'""", "is not a Python interpreter"),
+        (
+            """echo '{"environment": {"python_full_version": "x"}, "tags": []}'""",
+            "is not a Python interpreter",
+        ),
     ],
 )
 def test_what_is_no_interpreter(tmp_path: Path, text: str, rule: str) -> None:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.variant_index.shim.family import ANY
-from tests.variant_index.shim.test_present import DIGEST
-from variant_index.selection.choice import Choice, choose
+from tests.variant_index.shim.family import NAME, cuda_machine
+from tests.variant_index.shim.test_present import DIGEST, PARSED
+from tests.variant_index.shim.test_present import wheel as labelled
+from variant_index.selection.choice import Choice, TargetTags
+from variant_index.shim.present import choose_release, present
 from variant_index.shim.version_choice import ReleaseVerdict, choose_version
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.upstream.releases import Release, group_releases
@@ -29,15 +31,16 @@ def wheel(
     return file(f"a-{version}-{tags}.whl", yanked=yanked, requires_python=needs)
 
 
-def judge(release: Release) -> Choice:
-    return choose(release.wheels, None, {}, ANY)
-
-
 def verdict_on(
     requirement: str, *files: ProjectFile, pre: bool = False, python: str = "3.11.7"
 ) -> ReleaseVerdict | None:
     releases = group_releases(ProjectPage("a", files)).by_version.values()
-    return choose_version(Requirement(requirement), releases, python, judge, allow_prereleases=pre)
+    tags = TargetTags(["py3-none-any"], python)
+
+    def judge(release: Release) -> Choice:
+        return choose_release(release, None, {}, tags)
+
+    return choose_version(Requirement(requirement), releases, tags, judge, allow_prereleases=pre)
 
 
 def chosen(requirement: str, *files: ProjectFile, pre: bool = False) -> str | None:
@@ -76,8 +79,17 @@ def test_requires_python_is_that_of_the_target() -> None:
     assert verdict.files[0].reason == "requires Python >=3.12, the target has 3.11.7"
 
 
-def test_prereleases_of_python_count_as_their_version() -> None:
-    assert verdict_on("a", wheel("1.0", needs=">=3.12"), python="3.13.0rc1") is not None
+@pytest.mark.parametrize("needs", [">=3.12", ">=3.13", "==3.13.0", "<3.14,>=3.13.0"])
+def test_prereleases_of_python_count_as_their_release(needs: str) -> None:
+    verdict = verdict_on("a", wheel("1.0", needs=needs), python="3.13.0rc1")
+    assert verdict is not None
+    assert verdict.selected is not None
+
+
+def test_a_pin_takes_a_yanked_wheel_beside_one_for_another_platform() -> None:
+    files = (wheel("2.0", yanked="broken"), wheel("2.0", tags="py3-none-win32"))
+    assert chosen("a==2.0", *files) == wheel("2.0").filename
+    assert chosen("a==2.0", *files, file("a-2.0.tar.gz")) == "a-2.0.tar.gz"
 
 
 @pytest.mark.parametrize(
@@ -126,3 +138,46 @@ def test_versions_are_filtered_as_pip_does(versions: set[str], specifier: str, p
     allowed = PIP_SPECIFIERS.SpecifierSet(specifier).filter(list(versions), prereleases=pre or None)
     best = max(allowed, key=Version, default=None)
     assert chosen(f"a{specifier}", *map(wheel, versions), pre=pre) == (wheel(best).filename if best else None)
+
+
+_NEEDS = st.sampled_from([None, None, ">=3.8", ">=3.12", "<3.12", "broken"])
+_PAGES = st.lists(
+    st.builds(
+        labelled,
+        st.sampled_from(["", "cu126", "cu128", "cu130", "null"]),
+        version=st.sampled_from(["1.0", "2.0"]),
+        platform=st.sampled_from(["any", "win32"]),
+        requires_python=_NEEDS,
+        yanked=st.sampled_from([False, False, "why"]),
+    ),
+    max_size=10,
+)
+
+
+@given(files=_PAGES, specifier=st.sampled_from(["", "<2", "==2.0"]))
+def test_explain_and_the_page_agree(files: list[ProjectFile], specifier: str) -> None:
+    """What pip takes of the page that is presented is what `explain` says."""
+    tags = TargetTags(["py3-none-any"], "3.11.7")
+    supported = cuda_machine("12.8").supported()
+    page = ProjectPage(NAME, tuple(files))
+    releases = group_releases(page)
+    documents = dict.fromkeys(releases.by_version, PARSED)
+    requirement = Requirement(f"{NAME}{specifier}")
+    explained = choose_version(
+        requirement,
+        releases.by_version.values(),
+        tags,
+        lambda release: choose_release(release, documents[release.version], supported, tags),
+    )
+    shown = present(page, releases, documents, supported, tags, prefer="version")
+    plain = group_releases(ProjectPage(NAME, tuple(listed.file for listed in shown.files)))
+    taken = choose_version(
+        requirement,
+        plain.by_version.values(),
+        tags,
+        lambda release: choose_release(release, None, {}, tags),
+    )
+    one, other = (
+        verdict and verdict.selected and verdict.selected.file.url for verdict in (explained, taken)
+    )
+    assert one == other

@@ -12,7 +12,7 @@ from variant_index.clients.pip.arguments import PipArguments
 from variant_index.errors import UpstreamError
 from variant_index.selection.choice import TargetTags
 
-__all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_tags"]
+__all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_tags", "target_version"]
 
 _OPTIONS: Final = ("platform", "python-version", "implementation", "abi")
 _TAG: Final = re.compile(r"[a-z0-9_.]+-[a-z0-9_.]+-[a-z0-9_.]+", re.IGNORECASE)
@@ -27,7 +27,21 @@ def target_options(arguments: PipArguments) -> tuple[str, ...]:
     return tuple(f"--{name}={value}" for name in _OPTIONS for value in arguments.all(name))
 
 
-def target_tags(pip: Sequence[str], options: Sequence[str], environment: Mapping[str, str]) -> TargetTags:
+def target_version(arguments: PipArguments) -> str | None:
+    """Return the version that `--python-version` means, None where it was not given.
+
+    pip reads `3` as 3.0.0, `3.12` and `312` as 3.12.0; what it refuses is None.
+    """
+    given = arguments.last("python-version") or ""
+    parts = [given[0], given[1:]] if "." not in given and len(given) > 1 else given.split(".")
+    if len(parts) > 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        return None
+    return ".".join([*parts, "0", "0"][:3])
+
+
+def target_tags(
+    pip: Sequence[str], options: Sequence[str], environment: Mapping[str, str], python_version: str | None
+) -> TargetTags:
     """Ask pip which tags it takes for a target: `pip debug --verbose` with the same options.
 
     Takes as long as pip needs to start. `packaging` would be faster, but how a platform stands for older
@@ -37,6 +51,7 @@ def target_tags(pip: Sequence[str], options: Sequence[str], environment: Mapping
         pip: the command that runs pip, with `--python` where the user gave it.
         options: from `target_options`.
         environment: variables for pip.
+        python_version: as `TargetTags` takes it.
 
     Raises:
         TargetTagsError: pip fails, or lists no tags.
@@ -57,7 +72,7 @@ def target_tags(pip: Sequence[str], options: Sequence[str], environment: Mapping
     tags = tags_in_debug_output(os.fsdecode(done.stdout))
     if not tags:
         raise TargetTagsError(f"pip debug lists no tags for {' '.join(options)}")
-    return TargetTags(tags)
+    return TargetTags(tags, python_version)
 
 
 def tags_in_debug_output(text: str) -> list[str]:
