@@ -20,6 +20,8 @@ __all__ = [
     "VariantSettings",
     "load_settings",
     "parse_settings",
+    "parse_toml",
+    "read_settings_file",
     "uv_answers_for",
 ]
 
@@ -132,16 +134,41 @@ def load_settings(path: Path) -> VariantSettings:
     Raises:
         SettingsError: the file cannot be read, is not TOML, has no such table, or the table breaks a rule.
     """
+    return parse_settings(read_settings_file(path), str(path))
+
+
+def read_settings_file(path: Path) -> bytes:
+    """Return a TOML file's bytes, at most one more than `parse_toml` takes.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_SETTINGS_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{printable(str(path))}: {error.strerror or 'cannot be read'}") from None
-    return parse_settings(data, str(path))
+    return data
 
 
 def parse_settings(data: bytes, source: str) -> VariantSettings:
     """Read the `[variant]` table of TOML text; `source` is named in errors. See `load_settings`."""
+    content = parse_toml(data, source)
+    shown = printable(source)
+    if "variant" not in content:
+        raise SettingsError(f"{shown}: has no [variant] table")
+    try:
+        return VariantSettings.model_validate(content["variant"])
+    except ValidationError as error:
+        raise SettingsError(f"{shown}: in [variant]: {first_rule(error)}") from None
+
+
+def parse_toml(data: bytes, source: str) -> dict[str, Any]:
+    """Return the content of TOML text; `source` is named in errors.
+
+    Raises:
+        SettingsError: it is too large, not UTF-8 or not TOML.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -156,12 +183,7 @@ def parse_settings(data: bytes, source: str) -> VariantSettings:
         raise SettingsError(f"{shown}: not UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{shown}: not TOML: {printable(str(error))}") from None
-    if "variant" not in content:
-        raise SettingsError(f"{shown}: has no [variant] table")
-    try:
-        return VariantSettings.model_validate(content["variant"])
-    except ValidationError as error:
-        raise SettingsError(f"{shown}: in [variant]: {first_rule(error)}") from None
+    return content
 
 
 def _default_nvidia_requirement() -> str:
