@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.making import make_wheel
-from tests.variant_index.publish.family import CU128, make_family, make_variant
+from tests.variant_index.publish.family import CU128, flatten, make_family, make_variant
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.check.index import IndexCheck, check_index
 from variant_index.check.sources import FolderIndex, RemoteIndex, index_folder
@@ -38,6 +39,8 @@ def out(tmp_path: Path) -> Path:
     make_wheel(tmp_path / "in", "other-1.0-py3-none-any.whl")
     (tmp_path / "in" / "vdemo-2.0.tar.gz").write_bytes(b"source")
     build_index([tmp_path / "in"], tmp_path / "out", now="2026-01-31T12:00:00Z")
+    # Indexes of other programs have files beside pages.
+    flatten(tmp_path / "out")
     return tmp_path / "out"
 
 
@@ -241,6 +244,14 @@ ON_DISK: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 def test_a_good_index(out: Path, served: Callable[[Path], IndexCheck]) -> None:
+    for check in (from_disk(out), served(out)):
+        assert codes(check) == []
+        assert check.files == 8
+
+
+def test_our_own_layout_is_good(out: Path, tmp_path: Path, served: Callable[[Path], IndexCheck]) -> None:
+    shutil.rmtree(out)
+    build_index([tmp_path / "in"], out, now="2026-01-31T12:00:00Z")
     for check in (from_disk(out), served(out)):
         assert codes(check) == []
         assert check.files == 8

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.publish.family import make_family
+from tests.variant_index.publish.family import make_family, published_file
 from variant_index.model.check_report import CheckReport
 from variant_index.model.rules import RULES
 from variant_index.publish.build import build_index
@@ -98,7 +98,7 @@ def test_github(bad: Path) -> None:
 
 def test_wheels_and_an_index_together(bad: Path, tmp_path: Path) -> None:
     build_index([bad], tmp_path / "out", now="2026-01-31T12:00:00Z")
-    (tmp_path / "out/simple/vdemo/vdemo-1.0-py3-none-any.whl").unlink()
+    published_file(tmp_path / "out", "vdemo-1.0-py3-none-any.whl").unlink()
     done = run(bad / "broken-1.0-py3-none-any.whl", tmp_path / "out", "--select", "WHL,IDX", "--json")
     report = CheckReport.model_validate_json(done.stdout)
     assert [finding.code for finding in report.findings] == ["WHL101", "IDX004"]
@@ -110,7 +110,7 @@ def test_an_index_on_a_server(tmp_path: Path) -> None:
     with IndexServer(tmp_path / "out") as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         good = run(server.url, "--select", "WHL,VAR,IDX", "--strict")
-        (tmp_path / "out/simple/vdemo/vdemo-2.0-variants.json").unlink()
+        published_file(tmp_path / "out", "vdemo-2.0-variants.json").unlink()
         missing = run(server.url, "--project", "VDemo")
         server.shutdown()
         url = server.url

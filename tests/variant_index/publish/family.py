@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.making import document, make_wheel
 
-__all__ = ["CU128", "CU130", "NULL", "make_family", "make_variant"]
+__all__ = ["CU128", "CU130", "NULL", "flatten", "make_family", "make_variant", "published_file"]
 
 CU128 = {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}
 CU130 = {"nvidia": {"cuda_version_lower_bound": ["13.0"]}}
@@ -33,3 +34,20 @@ def make_family(folder: Path, name: str = "vdemo", *, default: bool = True) -> P
     for label, properties in (("cu128", CU128), ("cu130", CU130), ("null", NULL)):
         make_variant(folder, f"{name}-2.0-py3-none-any-{label}.whl", properties)
     return folder
+
+
+def published_file(out: Path, name: str) -> Path:
+    """Return where an index has a file."""
+    (place,) = out.glob(f"files/*/*/{name}")
+    return place
+
+
+def flatten(out: Path) -> None:
+    """Make of our index one whose files lie beside the pages, as other programs write it."""
+    for page in out.glob("simple/*/index.*"):
+        text = page.read_text()
+        for path in re.findall(r"\.\./\.\./(files/[^\"#]+)", text):
+            for name in (path, f"{path}.metadata"):
+                if (out / name).exists():
+                    (out / name).rename(page.parent / name.rpartition("/")[2])
+        page.write_text(re.sub(r"\.\./\.\./files/../[0-9a-f]{64}/", "", text))

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.publish.family import CU128, CU130, make_family, make_variant
+from tests.variant_index.publish.family import CU128, CU130, make_family, make_variant, published_file
 from variant_index.errors import InputError
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import NothingToPublishError, build_index
-from variant_index.publish.write import IndexFolderError, exclusive, read_published
+from variant_index.publish.folder import FolderStore
+from variant_index.publish.store import StoreError
+from variant_index.simple_api.page import ProjectPage
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -21,8 +23,14 @@ def build(folder: Path, default_from: str | None = None, now: str = NOW) -> Buil
     return build_index([folder / "in"], folder / "out", now=now, default_from=default_from)
 
 
+def page(folder: Path, name: str = "vdemo") -> ProjectPage:
+    found = FolderStore(folder / "out").page(name)
+    assert found is not None
+    return found
+
+
 def listed(folder: Path, name: str = "vdemo") -> list[str]:
-    return [file.filename for file in read_published(folder / "out")[name].files]
+    return [file.filename for file in page(folder, name).files]
 
 
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -82,7 +90,7 @@ def test_a_refused_release_stays_published_as_it_was(tmp_path: Path) -> None:
     assert [(refusal.name, refusal.version) for refusal in report.refused] == [("vdemo", "2.0")]
     assert [release.version for release in report.releases] == ["1.0", "3.0"]
     assert sorted(listed(tmp_path)) == sorted([*before, "vdemo-3.0-py3-none-any.whl"])
-    assert not (tmp_path / "out/simple/vdemo/vdemo-2.0-cp312-cp312-linux_x86_64-cu128.whl").exists()
+    assert not list(tmp_path.glob("out/files/*/*/vdemo-2.0-cp312-cp312-linux_x86_64-cu128.whl"))
     assert report.warnings == []
 
 
@@ -90,9 +98,7 @@ def test_nothing_of_a_release_refused_at_first_is_published(tmp_path: Path) -> N
     make_family(tmp_path / "in")
     (tmp_path / "in" / "vdemo-2.0-py3-none-any-bad.whl").write_bytes(b"")
     build(tmp_path)
-    assert {path.name for path in (tmp_path / "out/simple/vdemo").iterdir()} == {
-        "index.html",
-        "index.json",
+    assert {path.name for path in (tmp_path / "out").rglob("vdemo*") if path.is_file()} == {
         "vdemo-1.0-py3-none-any.whl",
         "vdemo-1.0-py3-none-any.whl.metadata",
     }
@@ -129,7 +135,7 @@ def test_a_published_name_with_other_bytes_is_refused(tmp_path: Path) -> None:
     report = build(tmp_path)
     (refusal,) = report.refused
     assert refusal.version == "1.0"
-    assert "published with other bytes" in refusal.reason
+    assert "with other bytes, and a published file never changes" in refusal.reason
     assert state(tmp_path / "out") == before
 
 
@@ -142,7 +148,7 @@ def test_what_is_gone_from_the_input_is_no_longer_listed_and_that_is_said(tmp_pa
     report = build(tmp_path)
     assert [warning.partition(":")[0] for warning in report.warnings] == ["other 1.0", "vdemo 1.0"]
     assert "vdemo-1.0-py3-none-any.whl" not in listed(tmp_path)
-    assert "other" not in read_published(tmp_path / "out")
+    assert FolderStore(tmp_path / "out").page("other") is None
     assert b"other" not in (tmp_path / "out/simple/index.html").read_bytes()
 
 
@@ -157,7 +163,8 @@ def test_an_added_variant_joins_the_sidecar(tmp_path: Path) -> None:
         "vdemo-2.0-py3-none-any-cu129.whl.metadata",
         "vdemo-2.0-variants.json",
     }
-    assert b'"cu129"' in (tmp_path / "out/simple/vdemo/vdemo-2.0-variants.json").read_bytes()
+    (sidecar,) = [tmp_path / "out" / path for path in report.releases[1].changed if path.endswith(".json")]
+    assert b'"cu129"' in sidecar.read_bytes()
 
 
 def test_an_index_is_never_emptied_by_accident(tmp_path: Path) -> None:
@@ -192,7 +199,7 @@ def test_a_default_wheel_is_made_from_a_variant(tmp_path: Path) -> None:
     assert report.releases[1].default_wheel == "vdemo-2.0-py3-none-any.whl"
     assert report.releases[1].warnings == []
     assert "vdemo-2.0-py3-none-any.whl" in listed(tmp_path)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["simple"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"simple", "files"}
     before = state(tmp_path / "out")
     build(tmp_path, default_from="null")
     assert state(tmp_path / "out") == before
@@ -202,15 +209,14 @@ def test_a_default_wheel_is_made_only_where_one_lacks(tmp_path: Path) -> None:
     make_family(tmp_path / "in")
     report = build(tmp_path, default_from="cu128")
     plain = (tmp_path / "in/vdemo-2.0-py3-none-any.whl").read_bytes()
-    assert (tmp_path / "out/simple/vdemo/vdemo-2.0-py3-none-any.whl").read_bytes() == plain
+    assert published_file(tmp_path / "out", "vdemo-2.0-py3-none-any.whl").read_bytes() == plain
     assert report.releases[1].warnings == []
     for tags in ("cp312-cp312-linux_x86_64", "cp313-cp313-linux_x86_64"):
         make_variant(tmp_path / "tagged", f"tagged-1-{tags}-cu128.whl", CU128)
     covered = make_wheel(tmp_path / "tagged", "tagged-1-cp312-cp312-linux_x86_64.whl")
     build_index([tmp_path / "tagged"], tmp_path / "tagged-out", now=NOW, default_from="cu128")
-    published = tmp_path / "tagged-out" / "simple" / "tagged"
-    assert len(list(published.glob("*.whl"))) == 4
-    assert (published / covered.name).read_bytes() == covered.read_bytes()
+    assert len(list((tmp_path / "tagged-out").rglob("*.whl"))) == 4
+    assert published_file(tmp_path / "tagged-out", covered.name).read_bytes() == covered.read_bytes()
 
 
 def test_a_release_without_that_variant_is_named(tmp_path: Path) -> None:
@@ -234,7 +240,10 @@ def test_a_default_from_nothing_is_refused(label: str, rule: str, tmp_path: Path
 
 def test_two_builds_never_write_at_once(tmp_path: Path) -> None:
     make_family(tmp_path / "in")
-    with exclusive(tmp_path / "out"), pytest.raises(IndexFolderError, match="another build is writing"):
+    with (
+        FolderStore(tmp_path / "out").exclusive(),
+        pytest.raises(StoreError, match="another build is writing"),
+    ):
         build(tmp_path)
     assert build(tmp_path).releases
 
@@ -242,7 +251,7 @@ def test_two_builds_never_write_at_once(tmp_path: Path) -> None:
 def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:
     make_family(tmp_path / "in")
     build(tmp_path)
-    left = tmp_path / "out" / "simple" / "vdemo" / ".part-0123"
+    left = tmp_path / "out" / ".part-0123"
     left.write_bytes(b"half a wheel")
     folder = tmp_path / "out" / ".part-4567"
     folder.mkdir()

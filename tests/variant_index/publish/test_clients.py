@@ -16,7 +16,7 @@ import pytest
 
 from tests.making import document, make_wheel
 from tests.variant_index.publish.clients import installed_file, pip_install, uv_install
-from tests.variant_index.publish.family import make_family
+from tests.variant_index.publish.family import make_family, published_file
 from torch_variant_provider.plugin import NvidiaPlugin
 from variant_index.model.document import parse_document
 from variant_index.publish.build import build_index
@@ -174,8 +174,7 @@ def test_uv_sees_the_index_as_of_a_date(site: Site, tmp_path: Path, date: str, l
 
 def test_uv_reads_upload_times_from_html(site: Site, tmp_path: Path) -> None:
     """What the non-standard attribute on HTML pages is for."""
-    (tmp_path / "site").mkdir()
-    shutil.copytree(site.folder / "simple", tmp_path / "site" / "simple")
+    shutil.copytree(site.folder, tmp_path / "site")
     for page in (tmp_path / "site").rglob("index.json"):
         page.write_bytes(page.with_suffix(".html").read_bytes())
     handler = tmp_path / "serve.py"
@@ -228,7 +227,7 @@ def test_uv_with_variants_chooses_what_we_choose(
     for name, value in forced.items():
         monkeypatch.setenv(name, value)
     supported = {"nvidia": {config.name: config.values for config in NvidiaPlugin.get_supported_configs()}}
-    sidecar = site.folder / "simple" / "vtorch" / "vtorch-2.10.0-variants.json"
+    sidecar = published_file(site.folder, "vtorch-2.10.0-variants.json")
     ours = rank_labels(parse_document(sidecar.read_bytes(), sidecar.name), supported)[0]
 
     done = uv_install(
@@ -240,7 +239,7 @@ def test_uv_with_variants_chooses_what_we_choose(
 
 
 def test_the_sidecar_holds_every_label_sorted(site: Site) -> None:
-    content = json.loads((site.folder / "simple/vtorch/vtorch-2.10.0-variants.json").read_bytes())
+    content = json.loads(published_file(site.folder, "vtorch-2.10.0-variants.json").read_bytes())
     assert list(content["variants"]) == sorted(TORCH)
     assert content["default-priorities"]["namespace"] == _NAMESPACES
     assert content["variants"]["cuda13.0"]["nvidia"]["sm_arch"][0] == "100_real"

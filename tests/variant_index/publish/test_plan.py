@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +13,19 @@ import pytest
 from tests.making import make_wheel
 from tests.variant_index.publish.family import make_family
 from variant_index.publish.group import group_releases
-from variant_index.publish.plan import Copy, Delete, Plan, Published, Put, plan_index, release_files
-from variant_index.publish.release import Release
+from variant_index.publish.plan import (
+    FILES,
+    PAGES,
+    Copy,
+    Delete,
+    Plan,
+    Put,
+    listed_path,
+    plan_project,
+    plan_root,
+    release_files,
+)
+from variant_index.publish.release import Release, ReleaseKey
 from variant_index.publish.scan import find_files, scan
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.parse import parse_page
@@ -27,45 +40,75 @@ def releases(tmp_path: Path) -> list[Release]:
     return group_releases(scan(find_files([make_family(tmp_path)])))[0]
 
 
-def page(plan: Plan, name: str = "vdemo") -> ProjectPage:
-    (body,) = [
-        step.content
-        for step in plan.steps
-        if isinstance(step, Put) and step.path == f"simple/{name}/index.json"
-    ]
-    return parse_page(body, JSON_TYPE, URL, name)
+def plan(
+    releases: Iterable[Release],
+    published: ProjectPage | None = None,
+    keep: Iterable[ReleaseKey] = (),
+    now: str = NOW,
+) -> Plan:
+    return plan_project("vdemo", releases, published, keep, now)
+
+
+def page(plan: Plan) -> ProjectPage:
+    assert plan.page is not None
+    return plan.page
+
+
+def written(plan: Plan, path: str) -> ProjectPage:
+    (body,) = [step.content for step in plan.steps if isinstance(step, Put) and step.path == path]
+    return parse_page(body, HTML_TYPE if path.endswith("html") else JSON_TYPE, URL, "vdemo")
 
 
 def _kind(path: str) -> str:
-    suffixes = {".whl": "wheel", ".metadata": "metadata", "-variants.json": "sidecar"}
-    for suffix, kind in suffixes.items():
-        if path.endswith(suffix):
-            return kind
-    return "root" if path.startswith("simple/index.") else "page"
+    return "page" if path.startswith(PAGES) else "file"
 
 
 def test_nothing_is_named_before_it_is_there(releases: list[Release]) -> None:
-    gone = ProjectPage("gone", (ProjectFile("gone-1-py3-none-any.whl", "x"),))
-    plan = plan_index(releases, {"gone": gone}, [], NOW)
-    kinds = [_kind(step.path) for step in plan.steps if not isinstance(step, Delete)]
-    assert kinds == sorted(kinds, key=["wheel", "metadata", "sidecar", "page", "root"].index)
-    assert set(kinds) == {"wheel", "metadata", "sidecar", "page", "root"}
-    assert plan.steps[-2:] == (Delete("simple/gone/index.html"), Delete("simple/gone/index.json"))
-    assert plan.dropped == (("gone", "1"),)
+    first = plan(releases)
+    kinds = [_kind(step.path) for step in first.steps]
+    assert kinds == sorted(kinds)
+    assert set(kinds) == {"file", "page"}
+    gone = plan([], first.page)
+    assert gone.page is None
+    assert gone.dropped == (("vdemo", "1.0"), ("vdemo", "2.0"))
+    assert [_kind(step.path) for step in gone.steps[:2]] == ["page", "page"]
+    assert {step.path for step in gone.steps[2:]} == {
+        step.path for step in first.steps if step.path.startswith(FILES)
+    }
+    assert all(isinstance(step, Delete) for step in gone.steps)
+
+
+def test_the_root_page_lists_every_project() -> None:
+    html, json_page = plan_root(["b", "a"])
+    assert (html.path, json_page.path) == ("simple/index.html", "simple/index.json")
+    assert [project["name"] for project in json.loads(json_page.content)["projects"]] == ["a", "b"]
+
+
+def test_a_path_says_what_is_there(releases: list[Release]) -> None:
+    for step in plan(releases).steps:
+        if isinstance(step, Copy):
+            assert step.path == f"files/{step.sha256[:2]}/{step.sha256}/{step.source.name}"
+        elif isinstance(step, Put) and step.path.endswith(".json") and step.path.startswith(FILES):
+            assert hashlib.sha256(step.content).hexdigest() in step.path
+    for file in page(plan(releases)).files:
+        assert listed_path(file) in {step.path for step in plan(releases).steps}
+    for url in ("x.whl", "../../files/../x.whl", "https://localhost/files/x.whl", "../../simple/x.whl"):
+        assert listed_path(ProjectFile("x.whl", url)) is None
 
 
 def test_the_page_lists_every_file_with_its_hash_and_metadata(releases: list[Release]) -> None:
-    plan = plan_index(releases, {}, [], NOW)
-    files = {file.filename: file for file in page(plan).files}
-    copies = {step.path.rpartition("/")[2]: step for step in plan.steps if isinstance(step, Copy)}
-    puts = {step.path.rpartition("/")[2]: step for step in plan.steps if isinstance(step, Put)}
+    made = plan(releases)
+    files = {file.filename: file for file in written(made, "simple/vdemo/index.json").files}
+    copies = {step.path.rpartition("/")[2]: step for step in made.steps if isinstance(step, Copy)}
+    puts = {step.path.rpartition("/")[2]: step for step in made.steps if isinstance(step, Put)}
     assert set(files) == {*copies, "vdemo-2.0-variants.json"}
     for name, copy in copies.items():
         assert files[name].hashes == {"sha256": copy.sha256}
         assert files[name].core_metadata
         assert f"{name}.metadata" in puts
-        assert files[name].url == URL + name
+        assert files[name].url == f"https://index.example/{copy.path}"
         assert files[name].upload_time == NOW
+        assert files[name].size == copy.size
     assert files["vdemo-1.0-py3-none-any.whl"].requires_python == ">=3.8"
     sidecar = files["vdemo-2.0-variants.json"]
     assert sidecar.size == len(puts["vdemo-2.0-variants.json"].content)
@@ -78,33 +121,30 @@ def test_the_page_lists_every_file_with_its_hash_and_metadata(releases: list[Rel
 
 
 def test_both_forms_of_a_page_agree_and_links_are_relative(releases: list[Release]) -> None:
-    plan = plan_index(releases, {}, [], NOW)
-    puts = {step.path: step.content for step in plan.steps if isinstance(step, Put)}
-    html = parse_page(puts["simple/vdemo/index.html"], HTML_TYPE, URL, "vdemo")
+    made = plan(releases)
+    html, form = (written(made, f"simple/vdemo/index.{form}") for form in ("html", "json"))
     assert [(file.filename, file.url, file.hashes) for file in html.files] == [
-        (file.filename, file.url, file.hashes) for file in page(plan).files
+        (file.filename, file.url, file.hashes) for file in form.files
     ]
-    assert b"http" not in puts["simple/vdemo/index.html"]
-    assert b"http" not in puts["simple/vdemo/index.json"]
+    for step in made.steps:
+        if isinstance(step, Put) and step.path.startswith(PAGES):
+            assert b"http" not in step.content
 
 
 def test_a_plus_in_a_name_is_encoded_in_its_link(tmp_path: Path) -> None:
     make_wheel(tmp_path, "vdemo-1.0+cpu-py3-none-any.whl")
-    plan = plan_index(group_releases(scan(find_files([tmp_path])))[0], {}, [], NOW)
-    (file,) = page(plan).files
-    assert file.url == URL + "vdemo-1.0%2Bcpu-py3-none-any.whl"
-
-
-def _published(releases: list[Release], now: str) -> Published:
-    return {"vdemo": page(plan_index(releases, {}, [], now))}
+    (file,) = page(plan(group_releases(scan(find_files([tmp_path])))[0])).files
+    assert file.url.endswith("/vdemo-1.0%2Bcpu-py3-none-any.whl")
+    assert (listed_path(file) or "").endswith("/vdemo-1.0+cpu-py3-none-any.whl")
 
 
 def test_upload_times_stay_while_the_bytes_do(releases: list[Release]) -> None:
     early = "2025-01-01T00:00:00Z"
-    published = _published(releases, early)
-    assert {file.upload_time for file in page(plan_index(releases, published, [], NOW)).files} == {early}
+    assert {file.upload_time for file in page(plan(releases, plan(releases, now=early).page)).files} == {
+        early
+    }
     fewer = [release for release in releases if release.key[1] == "1.0"]
-    again = page(plan_index(releases, _published(fewer, early), [], NOW)).files
+    again = page(plan(releases, plan(fewer, now=early).page)).files
     times = {file.filename: file.upload_time for file in again}
     assert times["vdemo-1.0-py3-none-any.whl"] == early
     assert times["vdemo-2.0-py3-none-any.whl"] == NOW
@@ -112,26 +152,36 @@ def test_upload_times_stay_while_the_bytes_do(releases: list[Release]) -> None:
 
 
 def test_other_bytes_are_a_new_upload(releases: list[Release]) -> None:
+    before = page(plan(releases, now="2025"))
+    files = tuple(replace(file, hashes={"sha256": "00" * 32}, yanked=True) for file in before.files)
+    again = page(plan(releases, ProjectPage("vdemo", files)))
+    assert {(file.upload_time, file.yanked) for file in again.files} == {(NOW, False)}
+
+
+def test_what_is_yanked_stays_yanked(releases: list[Release]) -> None:
+    before = page(plan(releases))
     files = tuple(
-        replace(file, hashes={"sha256": "00" * 32}) for file in _published(releases, "2025")["vdemo"].files
+        replace(file, yanked="broken" if "1.0" in file.filename else False) for file in before.files
     )
-    again = page(plan_index(releases, {"vdemo": ProjectPage("vdemo", files)}, [], NOW))
-    assert {file.upload_time for file in again.files} == {NOW}
+    again = page(plan(releases, ProjectPage("vdemo", files)))
+    assert again.files == files
 
 
 def test_a_refused_release_stays_as_it_is_published(releases: list[Release]) -> None:
-    published = _published(releases, NOW)
-    plan = plan_index(releases[:1], published, [("vdemo", "2.0")], NOW)
-    assert page(plan) == published["vdemo"]
-    assert plan.dropped == ()
-    plan = plan_index(releases[:1], published, [], NOW)
-    assert [file.filename for file in page(plan).files] == ["vdemo-1.0-py3-none-any.whl"]
-    assert plan.dropped == (("vdemo", "2.0"),)
+    published = page(plan(releases))
+    kept = plan(releases[:1], published, [("vdemo", "2.0")])
+    assert page(kept) == published
+    assert kept.dropped == ()
+    assert not any(isinstance(step, Delete) for step in kept.steps)
+    fewer = plan(releases[:1], published)
+    assert [file.filename for file in page(fewer).files] == ["vdemo-1.0-py3-none-any.whl"]
+    assert fewer.dropped == (("vdemo", "2.0"),)
+    gone = {step.path for step in fewer.steps if isinstance(step, Delete)}
+    assert gone == {step.path for step in plan(releases[1:]).steps if step.path.startswith(FILES)}
 
 
 def test_files_of_a_release(releases: list[Release]) -> None:
     assert release_files(releases[0]) == [
-        "simple/vdemo/vdemo-1.0-py3-none-any.whl",
-        "simple/vdemo/vdemo-1.0-py3-none-any.whl.metadata",
+        step.path for step in plan(releases[:1]).steps if step.path.startswith(FILES)
     ]
-    assert "simple/vdemo/vdemo-2.0-variants.json" in release_files(releases[1])
+    assert sum(path.endswith("/vdemo-2.0-variants.json") for path in release_files(releases[1])) == 1

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.variant_index.publish.family import make_family
+from tests.variant_index.publish.family import make_family, published_file
 from variant_index.publish.build import build_index
 from variant_index.publish.serve import IndexServer, ServeError
 from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, HTML_V1_TYPE, JSON_TYPE
 
+WHEEL = "vdemo-2.0-py3-none-any-cu128.whl"
+FILES = "files/ab/abc"
 PIP_ACCEPT = f"{JSON_TYPE}, {HTML_V1_TYPE}; q=0.1, text/html; q=0.01"
 
 
@@ -33,6 +35,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexServer]:
     (simple / "vdemo" / ".part-1.whl").write_text("secret")
     (simple / "vdemo" / "notes.txt").write_text("secret")
     (simple / "vdemo" / "vdemo-1.0.tar.gz").write_bytes(b"x" * 300_000)
+    for name in ("vdemo-2.0-variants.json", f"{WHEEL}", f"{WHEEL}.metadata"):
+        place = folder / "out" / FILES / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(published_file(folder / "out", name).read_bytes())
     with IndexServer(folder / "out") as running:
         thread = threading.Thread(target=running.serve_forever, args=[0.02])
         thread.start()
@@ -66,9 +72,9 @@ def ask(
         ("/simple/vdemo/", HTML_V1_TYPE, HTML_V1_TYPE),
         ("/simple/vdemo/index.html", PIP_ACCEPT, "text/html; charset=utf-8"),
         ("/simple/vdemo/index.json", None, JSON_TYPE),
-        ("/simple/vdemo/vdemo-2.0-variants.json", None, "application/json"),
-        ("/simple/vdemo/vdemo-2.0-py3-none-any-cu128.whl", None, "application/octet-stream"),
-        ("/simple/vdemo/vdemo-2.0-py3-none-any-cu128.whl.metadata", None, "text/plain; charset=utf-8"),
+        ("/files/ab/abc/vdemo-2.0-variants.json", None, "application/json"),
+        ("/files/ab/abc/vdemo-2.0-py3-none-any-cu128.whl", None, "application/octet-stream"),
+        ("/files/ab/abc/vdemo-2.0-py3-none-any-cu128.whl.metadata", None, "text/plain; charset=utf-8"),
         ("/simple/vdemo/vdemo-1.0.tar.gz", None, "application/gzip"),
         ("/simple/vdemo/?x=1", PIP_ACCEPT, JSON_TYPE),
         ("/simple/vdemo/vdemo%2D1.0.tar.gz", None, "application/gzip"),
@@ -130,6 +136,13 @@ def test_redirects_to_the_normal_address(server: IndexServer, path: str, locatio
         "/simple/vdemo/link-1-py3-none-any.whl",
         "/simple/vdemo/.part-1.whl",
         "/simple/vdemo/notes.txt",
+        "/files/",
+        "/files/ab/",
+        "/files/ab/abc/",
+        f"/files/ab/{WHEEL}",
+        "/files/../secret.whl",
+        "/files/ab/abc/..%2f..%2f..%2f..%2fsecret.whl",
+        f"/files/ab/abc/x/{WHEEL}",
         "/simple/vdemo/a/b.whl",
         "/simple/vdemo%2Fvdemo-1.0.tar.gz",
         "/simple//vdemo/",
