@@ -35,6 +35,7 @@ from pathlib import Path
 
 from variant_index.errors import printable
 from variant_index.publish.dropped import DroppedFiles
+from variant_index.publish.lock import lock_folder
 from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_path, page_paths
 from variant_index.publish.scan import file_sha256
 from variant_index.publish.staging import PART, Staging, finish_switch, write
@@ -42,11 +43,6 @@ from variant_index.publish.store import OnStep, SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectPage
 from variant_index.simple_api.parse import PageError, parse_page
 from variant_index.simple_api.render import JSON_TYPE
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows: two builds at once are not noticed there
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["GRACE_SECONDS", "FolderStore"]
 
@@ -92,23 +88,9 @@ class FolderStore:
             StoreError: another build is writing there.
             OSError: the folder cannot be made or opened.
         """
-        self._out.mkdir(parents=True, exist_ok=True)
-        if fcntl is None:
+        with lock_folder(self._out, "another build"):
             self._recover()
             yield
-            return
-        folder = os.open(self._out, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StoreError(
-                    f"{printable(self.title)}: another build is writing there; run again when it has ended"
-                ) from None
-            self._recover()
-            yield
-        finally:
-            os.close(folder)
 
     def _recover(self) -> None:
         finish_switch(self._out)
