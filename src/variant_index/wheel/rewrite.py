@@ -10,11 +10,11 @@ import filecmp
 import os
 import secrets
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from variant_index.errors import printable
 from variant_index.wheel.archive import (
@@ -27,7 +27,7 @@ from variant_index.wheel.archive import (
 )
 from variant_index.wheel.directory import CENTRAL_HEADER, LOCAL_HEADER, Entry
 
-__all__ = ["Added", "Kept", "Part", "write_archive"]
+__all__ = ["Added", "Kept", "Part", "Span", "layout", "write_archive"]
 
 _CHUNK = 1 << 26
 _UTF8 = 0x800
@@ -54,6 +54,13 @@ class Added:
     name: str
     content: bytes
     like: Entry
+
+
+class Span(NamedTuple):
+    """Bytes of the old archive, from `start` up to but not including `stop`."""
+
+    start: int
+    stop: int
 
 
 Part = Kept | Added
@@ -106,48 +113,59 @@ def write_archive(
             temporary.unlink()
 
 
-def _write(archive: Archive, plan: Sequence[Part], file: BinaryIO, progress: Callable[[int], object]) -> None:
+def layout(archive: Archive, plan: Sequence[Part]) -> Iterator[bytes | Span]:
+    """Yield what the planned archive consists of, in order: new bytes, and spans of the old archive.
+
+    Raises:
+        WheelError: it would be too large; before the end records.
+    """
     ends = _entry_ends(archive)
     directory: list[bytes] = []
     position = 0
-    # Neighbours that stay neighbours are copied as one range: usually that is nearly the whole file.
-    start = stop = 0
-
-    def flush() -> None:
-        nonlocal start, stop
-        _copy(archive, start, stop, file, progress)
-        start = stop = 0
-
+    # Neighbours that stay neighbours are one span: usually that is nearly the whole file.
+    span = Span(0, 0)
     for part in plan:
         if isinstance(part, Added):
-            flush()
+            if span.stop:
+                yield span
+            span = Span(0, 0)
             local, central = _new_headers(part, position)
-            _write_all(file, local + part.content)
+            yield local + part.content
             directory.append(central)
             position += len(local) + len(part.content)
-            progress(len(part.content))
             continue
         entry, end = part.entry, ends[part.entry.offset]
         directory.append(_moved_record(archive, part, position))
-        if part.name == entry.name:
-            if entry.offset != stop:
-                flush()
-                start = entry.offset
-            stop = end
+        if part.name == entry.name and span.stop == entry.offset and span.stop:
+            span = Span(span.start, end)
             position += end - entry.offset
             continue
-        flush()
+        if span.stop:
+            yield span
+        if part.name == entry.name:
+            span = Span(entry.offset, end)
+            position += end - entry.offset
+            continue
         header = _renamed_header(archive, part)
-        old_header = LOCAL_HEADER.size + len(entry.name.encode())
-        _write_all(file, header)
-        _copy(archive, entry.offset + old_header, end, file, progress)
-        position += len(header) + end - entry.offset - old_header
-    flush()
+        yield header
+        span = Span(entry.offset + LOCAL_HEADER.size + len(entry.name.encode()), end)
+        position += len(header) + span.stop - span.start
+    if span.stop:
+        yield span
     tail = b"".join(directory)
     tail += _end_records(len(plan), len(tail), position)
     if position + len(tail) > MAX_ARCHIVE_BYTES:
         archive.refuse("would become larger than 4 GiB, which is not supported")
-    _write_all(file, tail)
+    yield tail
+
+
+def _write(archive: Archive, plan: Sequence[Part], file: BinaryIO, progress: Callable[[int], object]) -> None:
+    for piece in layout(archive, plan):
+        if isinstance(piece, Span):
+            _copy(archive, piece.start, piece.stop, file, progress)
+        else:
+            _write_all(file, piece)
+            progress(len(piece))
 
 
 def _entry_ends(archive: Archive) -> dict[int, int]:
