@@ -1,65 +1,30 @@
-"""HTTP for reading indexes: one pool, one TLS context, and limits on time, size and redirects."""
+"""HTTP for reading indexes: logins, redirects, a cache of confirmed answers, limits on time and size."""
 
 from __future__ import annotations
 
 import io
-import ipaddress
 import json
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final
-from urllib.parse import SplitResult, urljoin, urlsplit
-
-import urllib3
-from urllib3.exceptions import (
-    HTTPError,
-    LocationValueError,
-    MaxRetryError,
-    ProtocolError,
-    ProxyError,
-    SSLError,
-)
-from urllib3.util import Retry, Timeout
+from urllib.parse import urljoin, urlsplit
 
 from variant_index import __version__
 from variant_index.errors import UpstreamError, printable
 from variant_index.upstream.byte_range import ByteRange, WantedRange, read_range
 from variant_index.upstream.cache import DiskCache
-from variant_index.upstream.connections import make_pool, tls_context, unchecked_context
+from variant_index.upstream.connections import Connections, UnreachableError
+from variant_index.upstream.credentials import Credentials
+from variant_index.upstream.login import Login, origin
+from variant_index.upstream.stream import CHUNK, Stream, TooLargeError
 
 __all__ = ["Network", "Reply", "UnreachableError"]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 5
-_CHUNK: Final = 1 << 16
 _KEPT: Final = ("content-type", "etag", "last-modified")
-# Short: every project of a run comes through here, and a dead index must not cost a minute each.
-_RETRY: Final = Retry(
-    total=2,
-    connect=2,
-    read=1,
-    redirect=False,
-    status=2,
-    status_forcelist=(502, 503, 504),
-    backoff_factor=0.2,
-    backoff_max=2,
-    respect_retry_after_header=False,
-    raise_on_status=False,
-)
-
-
-class UnreachableError(UpstreamError):
-    """A server is down for now: no connection, no complete answer in time, or a 5xx."""
-
-
-class _TooLargeError(UpstreamError):
-    """An answer has more bytes than were wanted of it."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
+_IDENTITY: Final = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +54,9 @@ class Network:
         trusted_hosts: tuple[str, ...] = (),
         timeout: float = 15.0,
         cache: DiskCache | None = None,
+        *,
+        client_cert: str | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         """Make the pools.
 
@@ -100,18 +68,20 @@ class Network:
             timeout: seconds to wait for a connection or for the next bytes; one whole answer may take
                 four times as long.
             cache: keeps answers that the server can confirm with a 304; None for no cache.
+            client_cert: a file with our own certificate and its key; None for none.
+            credentials: the logins to send; None for none.
 
         Raises:
-            SourceError: `cert` cannot be read or `proxy` is not a URL.
+            SourceError: `cert` or `client_cert` cannot be read or `proxy` is not a URL.
         """
-        self._proxy = proxy
-        self._environment = urllib.request.getproxies() if proxy is None else {}
-        self._trusted_hosts = frozenset(trusted_hosts)
         self._timeout = timeout
+        self._connections = Connections(cert, client_cert, proxy, trusted_hosts, timeout)
         self.cache = cache
-        self._contexts = {False: tls_context(cert)}
-        self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
-        self._pool(proxy, insecure=False)
+        self.credentials = credentials or Credentials()
+
+    def needs_login(self, url: str) -> bool:
+        """Tell whether requests for an address carry a login, so that a client cannot be sent there."""
+        return self.credentials.login(url) is not None
 
     def get(self, url: str, *, limit: int, accept: str = "*/*") -> Reply:
         """Fetch one address; a cached answer is used only after the server confirmed it.
@@ -151,7 +121,7 @@ class Network:
             UnreachableError: nothing answered, 5xx, or it took longer than 1 MB a second would.
             UpstreamError: it sent too much, too many redirects, or one that is refused.
         """
-        return self._get(url, limit, {"Accept": "*/*", "Accept-Encoding": "identity"}, file)
+        return self._get(url, limit, _IDENTITY, file)
 
     def get_range(self, url: str, wanted: WantedRange, *, etag: str | None = None) -> ByteRange | None:
         """Fetch a part of a file; the cache is not asked.
@@ -169,38 +139,94 @@ class Network:
             UnreachableError: nothing answered, too late, or 5xx.
             UpstreamError: there is no such file, or what came is not the part asked for (`RangeError`).
         """
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Range": wanted.header}
+        headers = {**_IDENTITY, "Range": wanted.header}
         if etag is not None:
             headers["If-Range"] = etag
         try:
             # Redirects and refusals have bodies too, which a short part's length would not allow for.
-            reply = self._get(url, max(wanted.length, _CHUNK), headers)
-        except _TooLargeError as error:
+            reply = self._get(url, max(wanted.length, CHUNK), headers)
+        except TooLargeError as error:
             if error.status != 200:
                 raise
             return None
         return read_range(wanted, printable(url), reply.status, reply.headers, reply.body)
 
+    def open(self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Stream:
+        """Ask for a file and return the answer, whose body arrives piece by piece; the cache is not asked.
+
+        Args:
+            url: an http or https URL.
+            method: `GET` or `HEAD`.
+            headers: further request headers, as `Range`.
+
+        Returns:
+            The answer, to be used as a context manager; never a redirect, any other status below 500.
+
+        Raises:
+            UnreachableError: nothing answered, or 5xx.
+            UpstreamError: too many redirects, or one that is refused.
+        """
+        deadline = time.monotonic() + 4 * self._timeout
+        return self._follow(url, {**_IDENTITY, **(headers or {})}, deadline, method)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._connections.close()
+
     def _get(self, url: str, limit: int, headers: Mapping[str, str], file: BinaryIO | None = None) -> Reply:
-        allowed = 4 * self._timeout + (limit / 1e6 if file is not None else 0)
-        deadline = time.monotonic() + allowed
+        deadline = time.monotonic() + 4 * self._timeout + (limit / 1e6 if file is not None else 0)
+        with self._follow(url, {"Accept-Encoding": "gzip, deflate", **headers}, deadline) as stream:
+            body = io.BytesIO() if file is None or stream.status != 200 else file
+            stream.copy(body, limit=limit, deadline=deadline, decode="Range" not in headers)
+        content = body.getvalue() if isinstance(body, io.BytesIO) else b""
+        return Reply(stream.url, stream.status, stream.headers, content)
+
+    def _follow(self, url: str, headers: Mapping[str, str], deadline: float, method: str = "GET") -> Stream:
         wanted = {
-            "Accept-Encoding": "gzip, deflate",
             "User-Agent": f"variant-index/{__version__}",
             # What pip asks of proxies and caches: a page must not hide a new release.
             "Cache-Control": "max-age=0",
             **headers,
         }
-        address = url
+        address, home = url, True
         for _ in range(_MAX_REDIRECTS + 1):
-            reply = self._get_once(address, wanted, limit, deadline, file)
-            if reply.status not in _REDIRECTS:
-                return reply
-            target = _redirect_target(reply)
+            stream = self._ask(method, address, wanted, deadline, with_login=home)
+            if stream.status not in _REDIRECTS:
+                return stream
+            self._discard(stream, deadline)
+            target = _redirect_target(stream)
             if urlsplit(address).scheme == "https" and urlsplit(target).scheme != "https":
                 raise UpstreamError(f"{printable(url)} redirects from https to {printable(target)}, refused")
+            # Who was redirected to another server carries no login any more, not even that server's own.
+            home = home and origin(target) == origin(url)
             address = target
         raise UpstreamError(f"{printable(url)} redirects more than {_MAX_REDIRECTS} times")
+
+    def _ask(
+        self, method: str, address: str, headers: Mapping[str, str], deadline: float, *, with_login: bool
+    ) -> Stream:
+        login = self.credentials.login(address) if with_login else None
+        stream = self._send(method, address, headers, login)
+        if stream.status == 401 and with_login:
+            other = self.credentials.after_refusal(address, login)
+            if other is not None:
+                self._discard(stream, deadline)
+                stream = self._send(method, address, headers, other)
+        if stream.status >= 500 and not ("Range" in headers and stream.status == 501):
+            stream.close()
+            raise UnreachableError(
+                f"{printable(address)} answered {stream.status} {printable(stream.reason)}"
+            )
+        return stream
+
+    def _send(self, method: str, address: str, headers: Mapping[str, str], login: Login | None) -> Stream:
+        sent = headers if login is None else {**headers, "Authorization": login.header()}
+        return Stream(address, self._connections.send(method, address, sent), 4 * self._timeout)
+
+    def _discard(self, stream: Stream, deadline: float) -> None:
+        """Read what nobody wants, so that the connection can be used again; not if it is much."""
+        with stream:
+            stream.copy(io.BytesIO(), limit=CHUNK, deadline=deadline, decode=False)
 
     def _recall(self, key: str, url: str) -> Reply | None:
         assert self.cache is not None
@@ -216,86 +242,6 @@ class Network:
             head = json.dumps({name: reply.headers[name] for name in _KEPT if name in reply.headers})
             self.cache.put(key, head.encode() + b"\n" + reply.body)
 
-    def close(self) -> None:
-        """Close all connections."""
-        for pool in self._pools.values():
-            pool.clear()
-
-    def _get_once(
-        self,
-        address: str,
-        headers: Mapping[str, str],
-        limit: int,
-        deadline: float,
-        file: BinaryIO | None = None,
-    ) -> Reply:
-        shown = printable(address)
-        self._refuse_insecure(address)
-        try:
-            response = self._pool_for(address).urlopen(
-                "GET",
-                address,
-                headers=headers,
-                preload_content=False,
-                redirect=False,
-                retries=_RETRY,
-                timeout=Timeout(connect=self._timeout, read=self._timeout),
-            )
-        except (HTTPError, LocationValueError, UnicodeError) as error:
-            raise UnreachableError(f"{shown}: {_cause(error)}") from None
-        try:
-            in_part = "Range" in headers
-            if response.status >= 500 and not (in_part and response.status == 501):
-                reason = printable(response.reason or "")
-                raise UnreachableError(f"{shown} answered {response.status} {reason}")
-            body = io.BytesIO() if file is None or response.status != 200 else file
-            size, start = 0, time.monotonic()
-            while chunk := response.read1(_CHUNK, decode_content=not in_part):
-                size += len(chunk)
-                if size > limit:
-                    raise _TooLargeError(
-                        f"{shown} sends more than {_megabytes(limit)}, refused", response.status
-                    )
-                if time.monotonic() > deadline:
-                    raise UnreachableError(f"{shown} took longer than {deadline - start:.0f} s, given up")
-                body.write(chunk)
-            found = {name.lower(): value for name, value in response.headers.items()}
-            content = body.getvalue() if isinstance(body, io.BytesIO) else b""
-            return Reply(address, response.status, found, content)
-        except (HTTPError, OSError) as error:
-            raise UnreachableError(f"{shown}: {_cause(error)}") from None
-        finally:
-            # One that was read to its end is back in the pool; any other must not be used again.
-            response.close()
-
-    def _refuse_insecure(self, address: str) -> None:
-        """Hold to pip's rule: plain http only on this machine, or where the user says so."""
-        parts = urlsplit(address)
-        if parts.scheme != "https" and not _is_loopback(parts.hostname or "") and not self._is_trusted(parts):
-            host = printable(parts.netloc)
-            raise UpstreamError(
-                f"{printable(address)}: plain http can be tampered with; use https, or --trusted-host {host}"
-            )
-
-    def _is_trusted(self, parts: SplitResult) -> bool:
-        return not self._trusted_hosts.isdisjoint((parts.hostname or "", parts.netloc))
-
-    def _pool_for(self, address: str) -> urllib3.PoolManager:
-        parts = urlsplit(address)
-        insecure = self._is_trusted(parts)
-        proxy = self._proxy
-        if proxy is None and not urllib.request.proxy_bypass(parts.netloc):
-            proxy = self._environment.get(parts.scheme) or self._environment.get("all")
-        return self._pool(proxy, insecure=insecure)
-
-    def _pool(self, proxy: str | None, *, insecure: bool) -> urllib3.PoolManager:
-        pool = self._pools.get((proxy, insecure))
-        if pool is None:
-            context = self._contexts.get(insecure) or self._contexts.setdefault(insecure, unchecked_context())
-            pool = make_pool(proxy, context)
-            pool = self._pools.setdefault((proxy, insecure), pool)
-        return pool
-
 
 def _conditions(reply: Reply) -> dict[str, str]:
     """Return the request headers that ask whether an answer still holds, none when it cannot be asked."""
@@ -303,14 +249,7 @@ def _conditions(reply: Reply) -> dict[str, str]:
     return {header: reply.headers[name] for name, header in pairs if reply.headers.get(name)}
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _redirect_target(reply: Reply) -> str:
+def _redirect_target(reply: Stream) -> str:
     location = reply.headers.get("location", "")
     try:
         target = urljoin(reply.url, location)
@@ -321,23 +260,3 @@ def _redirect_target(reply: Reply) -> str:
     if not location or not usable:
         raise UpstreamError(f"{printable(reply.url)} redirects to {printable(location)!r}, refused")
     return target
-
-
-def _cause(error: Exception) -> str:
-    """Say in few words what went wrong; urllib3 wraps its reasons several times."""
-    cause: BaseException = error
-    if isinstance(cause, MaxRetryError) and cause.reason is not None:
-        cause = cause.reason
-    before = after = ""
-    if isinstance(cause, ProxyError):
-        before, cause = "no connection through the proxy: ", cause.original_error
-    if isinstance(cause, SSLError):
-        after = " (name your certificates with --cert or SSL_CERT_FILE)"
-    text = (
-        cause.args[0] if isinstance(cause, ProtocolError) and cause.args else str(cause).rpartition("): ")[2]
-    )
-    return before + printable(str(text) or type(cause).__name__) + after
-
-
-def _megabytes(limit: int) -> str:
-    return f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit} bytes"
