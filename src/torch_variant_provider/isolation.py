@@ -2,7 +2,8 @@
 
 Where there is `fork`, the call runs in a forked child: it shares our imports, so it costs about a
 millisecond, and its standard output is our standard error. Elsewhere it runs in a thread with a
-deadline, which cannot contain a crash.
+deadline, which cannot contain a crash. Findings are handed back as they come: what a library told
+before it crashed or hung is kept.
 """
 
 from __future__ import annotations
@@ -16,62 +17,78 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Keep = Callable[[Findings], None]
+    Reader = Callable[[Keep], Findings]
+
 __all__ = ["APART", "run_isolated"]
 
 APART = hasattr(os, "fork")
 """Whether an isolated call runs in a process of its own."""
 
 _SIGKILL = 9
+_LONGEST = 1024 * 1024  # bytes of findings; more is not ours
+_LOOK = 0.05  # seconds between two looks whether a silent child still runs
 
 
-def run_isolated(name: str, read: Callable[[], Findings], seconds: float) -> Findings:
-    """Return what `read()` finds, or a warning that it crashed, failed or did not answer in time.
+def run_isolated(name: str, read: Reader, seconds: float) -> Findings:
+    """Return what `read` finds; a crash, a failure or no answer in time adds a warning to it.
 
     Args:
         name: the source's name, for the warning.
-        read: calls into a driver library; runs in a child process where the system can fork.
+        read: calls into a driver library; runs in a child process where the system can fork. It is given
+            a function that hands back what is known so far, to call before a risky step.
         seconds: how long to wait where the host sets no limit for all sources.
     """
     seconds, whole = seconds_for(seconds, extend=True)
     if seconds <= 0:
         return Findings(notes=[f"{name}: not asked, the {whole:g} s were over"])
     run = _in_child if APART else _in_thread
-    found = run(name, read, seconds)
-    return _silent(name, whole) if found is None else found
+    try:
+        found, problem = run(name, read, seconds)
+    except OSError as error:  # no process, no descriptor left
+        return Findings(warnings=[f"{name}: it cannot be asked: {error.strerror}"], unanswered=True)
+    if problem is None:
+        return found
+    found.hung = problem == _SILENT
+    found.unanswered = True
+    found.warnings.append(
+        f"{name} did not answer in {whole:g} s; is a GPU hung?" if found.hung else f"{name}: {problem}"
+    )
+    return found
 
 
-def _in_child(name: str, read: Callable[[], Findings], seconds: float) -> Findings | None:
-    import marshal
+_SILENT = "it did not answer in time"
 
-    receiving, sending = os.pipe()
-    child = _fork()
-    if child == 0:
+
+def _in_child(name: str, read: Reader, seconds: float) -> tuple[Findings, str | None]:
+    receiving, sending = _pipe()
+    try:
+        child = _Child(_fork())
+    except OSError:
+        os.close(receiving)
+        os.close(sending)
+        raise
+    if child.number == 0:
         try:
             os.close(receiving)
-            os.dup2(2, 1)
-            found = _guarded(name, read)
-            data = marshal.dumps(
-                (found.values, found.notes, found.warnings, found.unanswered, found.conclusive)
-            )
-            while data:
-                data = data[os.write(sending, data) :]
+            os.setsid()
+            _divert_output()
+            _send(sending, _guarded(name, read, lambda found: _send(sending, found)), last=True)
         finally:
             os._exit(0)  # without the host's clean-up: buffers, handlers and threads are the parent's
     os.close(sending)
-    received = None
     try:
-        received = _receive(receiving, seconds)
+        found, complete = _receive(receiving, child, seconds)
+        silent = not child.ended()
     finally:
         os.close(receiving)
-        status = _end(child, patience=0.0 if received is None else 1.0)
-    if received is None:
-        return None
-    try:
-        *lists, unanswered, conclusive = marshal.loads(received)  # noqa: S302 - written by our own child
-        return Findings(*lists, unanswered=unanswered, conclusive=conclusive)
-    except (EOFError, TypeError, ValueError):
-        signal = f" (signal {status & 0x7F})" if status and status & 0x7F else ""
-        return Findings(warnings=[f"{name}: the driver library crashed{signal}"], unanswered=True)
+        child.end(patience=0.0)
+    if complete:
+        return found, None
+    if silent:
+        return found, _SILENT
+    signal = f" (signal {child.status & 0x7F})" if child.status and child.status & 0x7F else ""
+    return found, f"the driver library crashed{signal}"
 
 
 def _fork() -> int:
@@ -84,8 +101,44 @@ def _fork() -> int:
         return os.fork()
 
 
-def _receive(receiving: int, seconds: float) -> bytes | None:
-    """Return everything the child sends, None when it does not end in time."""
+def _pipe() -> tuple[int, int]:
+    """Return a pipe beside descriptors 0, 1 and 2, which a host may have closed."""
+    ends = os.pipe()
+    if min(ends) > 2:
+        return ends
+    import fcntl
+
+    receiving, sending = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+    for end in ends:
+        os.close(end)
+    return receiving, sending
+
+
+def _divert_output() -> None:
+    """Let what is printed go to standard error, or nowhere in a host that has none."""
+    try:
+        os.dup2(2, 1)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _send(sending: int, found: Findings, *, last: bool = False) -> None:
+    import marshal
+
+    state = (found.values, found.notes, found.warnings, found.unanswered, found.conclusive)
+    data = marshal.dumps((last, state))
+    data = len(data).to_bytes(4, "big") + data
+    while data:
+        data = data[os.write(sending, data) :]
+
+
+def _receive(receiving: int, child: _Child, seconds: float) -> tuple[Findings, bool]:
+    """Return the last findings that the child sent, and whether they are all.
+
+    Waits for neither the end of the child nor that of the pipe, which a process that the library has
+    started may hold open.
+    """
+    import marshal
     import select
     import time
 
@@ -93,58 +146,105 @@ def _receive(receiving: int, seconds: float) -> bytes | None:
     poll = select.poll()
     poll.register(receiving, select.POLLIN)
     received = b""
-    while (left := deadline - time.monotonic()) > 0:
-        if poll.poll(left * 1000):
-            data = os.read(receiving, 65536)
-            if not data:
-                return received
-            received += data
-    return None
+    found = Findings()
+    gone = False
+    while (left := deadline - time.monotonic()) > 0 and len(received) < _LONGEST:
+        if not poll.poll(0 if gone else min(left, _LOOK) * 1000):
+            if gone:
+                break
+            gone = child.ended()
+            continue
+        data = os.read(receiving, 65536)
+        if not data:
+            child.end(patience=1.0)
+            break
+        received += data
+        while len(received) >= 4 and len(received) >= (end := 4 + int.from_bytes(received[:4], "big")):
+            try:
+                last, state = marshal.loads(received[4:end])  # noqa: S302 - written by our own child
+                *lists, unanswered, conclusive = state
+            except (EOFError, TypeError, ValueError):  # a library has written to what is not its own
+                return found, False
+            received = received[end:]
+            found = Findings(*lists, unanswered=unanswered, conclusive=conclusive)
+            if last:
+                return found, True
+    return found, False
 
 
-def _end(child: int, patience: float) -> int | None:
-    """Collect the child, killing it if it still runs after `patience` seconds; return its wait status.
+class _Child:
+    """A forked process.
 
-    A child that hangs inside the kernel cannot even be killed; after a second it is left behind.
+    Attributes:
+        number: its process id, 0 in the child itself.
+        status: its wait status once it has ended, None before that and where the host collected it.
     """
-    import time
 
-    try:
-        for limit in (patience, 1.0):
-            deadline = time.monotonic() + limit
-            while True:
-                ended, status = os.waitpid(child, os.WNOHANG)
-                if ended:
-                    return status
-                if time.monotonic() >= deadline:
-                    break
-                time.sleep(0.001)
-            os.kill(child, _SIGKILL)
-    except (ChildProcessError, ProcessLookupError):  # the host collects its children itself
-        pass
-    return None
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.status: int | None = None
+        self._gone = False
+
+    def ended(self) -> bool:
+        """Whether it has ended; collects it."""
+        if not self._gone:
+            try:
+                ended, status = os.waitpid(self.number, os.WNOHANG)
+            except ChildProcessError:  # the host collects its children itself
+                self._gone = True
+            else:
+                self._gone = bool(ended)
+                self.status = status if ended else None
+        return self._gone
+
+    def end(self, patience: float) -> None:
+        """Wait `patience` seconds for its end, then kill it and what it has started.
+
+        A child that hangs inside the kernel cannot even be killed; after a second it is left behind.
+        """
+        import contextlib
+
+        self._wait(patience)
+        for kill in (os.killpg, os.kill):  # it may not lead a group yet
+            if kill is os.killpg or not self._gone:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(self.number, _SIGKILL)
+        self._wait(1.0)
+
+    def _wait(self, seconds: float) -> None:
+        import time
+
+        deadline = time.monotonic() + seconds
+        while not self.ended() and time.monotonic() < deadline:
+            time.sleep(0.0002)
 
 
-def _in_thread(name: str, read: Callable[[], Findings], seconds: float) -> Findings | None:
+def _in_thread(name: str, read: Reader, seconds: float) -> tuple[Findings, str | None]:
     import threading
 
-    found: list[Findings] = []
-    worker = threading.Thread(target=lambda: found.append(_guarded(name, read)), daemon=True)
+    kept: list[Findings] = []
+    complete: list[Findings] = []
+    worker = threading.Thread(
+        target=lambda: complete.append(_guarded(name, read, kept.append)),
+        daemon=True,
+    )
     try:
-        kept = os.dup(1)
+        output = os.dup(1)
     except OSError:  # a host without a standard output
         worker.start()
         worker.join(seconds)
-        return found[0] if found else None
-    try:
-        os.dup2(2, 1)
-        worker.start()
-        worker.join(seconds)
-        _flush_native()
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-    return found[0] if found else None
+    else:
+        try:
+            _divert_output()
+            worker.start()
+            worker.join(seconds)
+            _flush_native()
+        finally:
+            os.dup2(output, 1)
+            os.close(output)
+    if complete:
+        return complete[0], None
+    return (kept[-1] if kept else Findings()), _SILENT
 
 
 def _flush_native() -> None:
@@ -154,16 +254,17 @@ def _flush_native() -> None:
     ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush(None)
 
 
-def _guarded(name: str, read: Callable[[], Findings]) -> Findings:
+def _guarded(name: str, read: Reader, keep: Keep) -> Findings:
+    last = Findings()
+
+    def keep_last(found: Findings) -> None:
+        nonlocal last
+        last = found
+        keep(found)
+
     try:
-        return read()
+        return read(keep_last)
     except Exception as error:  # noqa: BLE001 - a driver's binding may raise anything
-        return Findings(warnings=[f"{name}: {type(error).__name__}: {error}"], unanswered=True)
-
-
-def _silent(name: str, seconds: float) -> Findings:
-    return Findings(
-        warnings=[f"{name} did not answer in {seconds:g} s; is a GPU hung?"],
-        unanswered=True,
-        hung=True,
-    )
+        last.warnings.append(f"{name}: {type(error).__name__}: {error}")
+        last.unanswered = True
+        return last

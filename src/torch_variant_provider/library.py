@@ -74,21 +74,32 @@ def in_sight(soname: str, root: str, signs: tuple[str, ...] = ()) -> bool:
         return False
 
 
-def load(soname: str, root: str) -> tuple[ctypes.CDLL | None, str]:
+def load(soname: str, root: str) -> ctypes.CDLL | None:
     """Load a library; never the unversioned name, which may be a link stub.
 
     Returns:
-        The library and an empty text, or None and why not.
+        None when there is no such library.
+
+    Raises:
+        OSError: there is one, but it cannot be loaded: it is damaged, of another machine type, or lacks
+            another library.
     """
     import ctypes
 
-    reason = f"no {soname} on this machine"
+    broken = None
     for path in (*(() if sys.platform == "win32" else (soname,)), *paths(soname, root)):
         if path != soname and not os.path.exists(path):  # noqa: PTH110 - pathlib is slow to import
             continue
         try:
-            return ctypes.CDLL(path), ""
+            return ctypes.CDLL(path)
         except OSError as error:
-            if "No such file" not in str(error):
-                reason = f"{soname} cannot be loaded: {error}"
-    return None, reason
+            if not _is_missing(soname, str(error)):
+                broken = broken or f"{soname} cannot be loaded: {error}"
+    if broken is not None:
+        raise OSError(broken)
+    return None
+
+
+def _is_missing(soname: str, message: str) -> bool:
+    """Whether the loader found no such library, in the words of glibc or musl; not one that it needs."""
+    return "No such file" in message and soname in message and "needed by" not in message

@@ -54,7 +54,7 @@ class _Plugin:
 
     @classmethod
     def get_supported_configs(cls) -> list[FeatureConfig]:
-        """Return what this machine supports, best first; empty without a driver that has a GPU."""
+        """Return what this machine supports, best first; nothing of what there is no driver for."""
         try:
             knowledge = _module(cls.namespace, "detect").detect(os.environ)
             properties = _module(cls.namespace, "properties")

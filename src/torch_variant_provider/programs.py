@@ -7,7 +7,7 @@ import sys
 
 from torch_variant_provider.deadline import seconds_for
 
-__all__ = ["find_program", "run_program"]
+__all__ = ["Ran", "find_program", "run_program"]
 
 _SECONDS = 5.0
 _LIMIT = 4 * 1024 * 1024
@@ -36,16 +36,32 @@ def find_program(name: str, folders: tuple[str, ...] = ()) -> str | None:
     return None
 
 
-def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[str | None, str]:
-    """Run a program and return what it printed.
+class Ran:
+    """How a program went.
+
+    Attributes:
+        text: what it printed on standard output, nothing where it could not be run or did not end.
+        status: its exit status, negative for a signal; None where it could not be run or did not end.
+        problem: why its answer is not to be trusted, as part of a sentence; empty when it ended well.
+        hung: it did not end in time.
+    """
+
+    __slots__ = ("hung", "problem", "status", "text")
+
+    def __init__(self, text: str, status: int | None, problem: str, *, hung: bool = False) -> None:
+        self.text = text
+        self.status = status
+        self.problem = problem
+        self.hung = hung
+
+
+def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> Ran:
+    """Run a program and return what it printed, and how it ended.
 
     Args:
         path: the program's absolute path.
         arguments: passed as they are.
         seconds: how long to wait, unless the host's limit for all sources ends before.
-
-    Returns:
-        Its standard output and an empty text, or None and why there is none.
     """
     import contextlib
     import signal
@@ -54,7 +70,7 @@ def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[
 
     seconds, whole = seconds_for(seconds)
     if seconds <= 0:
-        return None, f"it was not run, the {whole:g} s were over"
+        return Ran("", None, f"it was not run, the {whole:g} s were over")
     environ = {name: value for name, value in os.environ.items() if name not in _PER_RUN}
     # A file, not a pipe: what the program leaves running cannot keep us waiting.
     with tempfile.TemporaryFile() as output:
@@ -68,7 +84,7 @@ def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[
                 start_new_session=os.name == "posix",
             )
         except OSError as error:
-            return None, f"it cannot be run: {error.strerror}"
+            return Ran("", None, f"it cannot be run: {error.strerror}")
         try:
             status = program.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -78,7 +94,7 @@ def run_program(path: str, *arguments: str, seconds: float = _SECONDS) -> tuple[
                 program.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):  # what hangs in the kernel cannot be killed
                 program.wait(1)
-            return None, f"it did not answer in {whole:g} s"
+            return Ran("", None, f"it did not answer in {whole:g} s", hung=True)
         output.seek(0)
         text = output.read(_LIMIT).decode("utf-8", "replace")
-    return (None, f"it failed (status {status})") if status else (text, "")
+    return Ran(text, status, f"it failed (status {status})" if status else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from torch_variant_provider.facts import Fact, Findings, Knowledge
 
 TYPE_CHECKING = False
@@ -59,6 +61,9 @@ def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str,
         wanted: names of the facts that the properties need.
         root: prefix of every file that is read, `/` for this machine.
     """
+    if sys.platform == "darwin":
+        knowledge.notes.append("macOS has no driver of this vendor")
+        return
     hung = False
     for source in sources:
         if hung and source.wakes:
@@ -71,7 +76,7 @@ def gather(sources: tuple[Source, ...], knowledge: Knowledge, wanted: tuple[str,
         knowledge.notes += map(_one_line, found.notes)
         knowledge.warnings += map(_one_line, found.warnings)
         if found.unanswered and knowledge.unanswered is None:
-            knowledge.unanswered = _one_line((found.warnings or found.notes or [source.name])[0])
+            knowledge.unanswered = _one_line((found.warnings or found.notes or [source.name])[-1])
         hung = hung or found.hung
         if found.conclusive:
             return

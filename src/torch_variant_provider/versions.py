@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Version", "parse_version", "version_text"]
+__all__ = ["Version", "cuda_version_text", "parse_version", "version_text"]
 
 Version = tuple[int, int]
 """Major and minor."""
@@ -28,6 +28,16 @@ def parse_version(text: str, *, suffix: str = "") -> Version | None:
         if not (part.isascii() and part.isdigit() and len(part) <= _DIGITS):
             return None
     return int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
+
+
+def cuda_version_text(number: int) -> str | None:
+    """Return `M.m` for the number that NVML and libcuda give, `major * 1000 + minor * 10`.
+
+    Returns:
+        None for a number below 1.0; a number too large to be true is the largest version that can be read.
+    """
+    major, minor = number // 1000, number % 1000 // 10
+    return version_text((min(major, 10**_DIGITS - 1), minor)) if major > 0 else None
 
 
 def version_text(version: Version) -> str:

@@ -1,13 +1,16 @@
 /* A stand-in for libnvidia-ml.so.1, driven by environment variables:
- *   FAKE_GPUS       "9.0,handle15,cc999,7.5": capabilities; handleN or ccN: that call fails with code N
+ *   FAKE_GPUS       "9.0,handle15,cc999,7.5": capabilities; handleN or ccN: that call fails with code N;
+ *                   segv, hang: that is what it does
  *   FAKE_CUDA       number of nvmlSystemGetCudaDriverVersion_v2, for example 12080
  *   FAKE_CUDA_CODE  its return code; FAKE_CUDA_V1_CODE that of the older call
  *   FAKE_DRIVER     text of nvmlSystemGetDriverVersion; FAKE_DRIVER_CODE its return code
  *   FAKE_INIT_CODE, FAKE_COUNT_CODE, FAKE_SHUTDOWN_CODE  return codes
  *   FAKE_SLEEP_MS   how long nvmlInit takes
- *   FAKE_ABORT      "init" or "load": where to abort
+ *   FAKE_ABORT      "init", "load" or "shutdown": where to abort
+ *   FAKE_FORK       seconds for which a process started in nvmlInit lives on, with all that is open
  *   FAKE_PRINT      text to print on stdout in nvmlInit, without a flush
  * It has no nvmlErrorString: errors must be named without it. Built with -DOLD it lacks nvmlInitWithFlags, and with it the v2 version call. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +35,10 @@ __attribute__((constructor)) static void loaded(void) {
 static int init(void) {
     if (getenv("FAKE_PRINT")) printf("%s", getenv("FAKE_PRINT"));
     if (says("FAKE_ABORT", "init")) abort();
+    if (number("FAKE_FORK", 0) && fork() == 0) {
+        sleep((unsigned)number("FAKE_FORK", 0));
+        _exit(0);
+    }
     if (number("FAKE_SLEEP_MS", 0)) usleep(1000u * (unsigned)number("FAKE_SLEEP_MS", 0));
     return number("FAKE_INIT_CODE", 0);
 }
@@ -48,7 +55,10 @@ API int nvmlSystemGetCudaDriverVersion(int *version) {
     *version = number("FAKE_CUDA", 12080);
     return number("FAKE_CUDA_V1_CODE", 0);
 }
-API int nvmlShutdown(void) { return number("FAKE_SHUTDOWN_CODE", 0); }
+API int nvmlShutdown(void) {
+    if (says("FAKE_ABORT", "shutdown")) abort();
+    return number("FAKE_SHUTDOWN_CODE", 0);
+}
 API int nvmlSystemGetDriverVersion(char *text, unsigned length) {
     const char *driver = getenv("FAKE_DRIVER");
     snprintf(text, length, "%s", driver ? driver : "570.133.20");
@@ -84,5 +94,7 @@ API int nvmlDeviceGetCudaComputeCapability(void *device, int *major, int *minor)
     char text[32];
     if (!gpu((unsigned)(size_t)device - 1, text, sizeof text)) return 2;
     if (!strncmp(text, "cc", 2)) return atoi(text + 2);
+    if (!strcmp(text, "segv")) raise(SIGSEGV);
+    if (!strcmp(text, "hang")) sleep(60);
     return sscanf(text, "%d.%d", major, minor) == 2 ? 0 : 999;
 }

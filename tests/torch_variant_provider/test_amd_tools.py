@@ -90,6 +90,7 @@ def test_a_tool_that_hangs(tmp_path: Path) -> None:
     )
     assert time.monotonic() - began < 10
     assert "note: ROCm tools: rocminfo: it did not answer in 1 s" in done.stdout
+    assert done.returncode == 3
 
 
 def test_hipinfo_of_windows() -> None:
@@ -129,6 +130,11 @@ def test_hsa_override_makes_no_gpu(tmp_path: Path) -> None:
 def test_a_forced_architecture_is_the_last_word(tmp_path: Path) -> None:
     environ = {"HSA_OVERRIDE_GFX_VERSION": "10.3.0", "AMD_VARIANT_PROVIDER_FORCE_GFX_ARCH": "gfx942"}
     assert detect(environ, tree(tmp_path, gpu(100302))).facts["gfx_arch"].value == ("gfx942",)
+
+
+def test_a_bad_hsa_override_is_said_without_a_gpu(tmp_path: Path) -> None:
+    known = detect({"HSA_OVERRIDE_GFX_VERSION": "10.3"}, str(tmp_path))
+    assert [warning.partition(":")[0] for warning in known.warnings] == ["HSA_OVERRIDE_GFX_VERSION"]
 
 
 @pytest.mark.parametrize("text", ["gfx1030", "10.3", "10.3.99", "10.3.0.0", "abc"])

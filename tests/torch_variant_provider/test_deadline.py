@@ -40,17 +40,18 @@ def test_a_limit_shortens_and_extends() -> None:
 
 def test_when_the_time_is_over_nothing_is_asked(tmp_path: Path) -> None:
     end_within(0)
-    found = run_isolated("NVML", lambda: Findings({"a": "b"}), 10)
+    found = run_isolated("NVML", lambda _keep: Findings({"a": "b"}), 10)
     assert (found.values, found.notes) == ({}, ["NVML: not asked, the 0 s were over"])
     program = write_program(tmp_path, "tool", "echo x") / "tool"
-    assert run_program(str(program)) == (None, "it was not run, the 0 s were over")
+    ran = run_program(str(program))
+    assert (ran.status, ran.problem) == (None, "it was not run, the 0 s were over")
 
 
 def test_a_hang_ends_with_the_limit() -> None:
     end_within(0.5)
     began = time.monotonic()
 
-    def hang() -> Findings:
+    def hang(_keep: object) -> Findings:
         time.sleep(60)
         return Findings()
 

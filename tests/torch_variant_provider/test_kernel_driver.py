@@ -14,6 +14,10 @@ PROC = (
     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Tue Nov  5 23:42:56 UTC 2025\n"
     "GCC version:  gcc version 12.3.0 (Ubuntu 12.3.0-1ubuntu1~22.04)\n"
 )
+JETSON = (
+    "NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  {}  Release Build  (buildbrain@mobile)  Sun\n"
+    "GCC version:  gcc version 9.3.0 (Buildroot 2020.08) \n"
+)
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (builder@host)\n"
 
 
@@ -37,6 +41,15 @@ def tree(root: Path, *, sys: str = "", proc: str = "", nodes: tuple[str, ...] = 
         ("", PROC.format("550.54.14"), "550.54.14"),
         ("", OPEN, "580.95.05"),
         ("", PROC.format("470.42"), "470.42"),
+        ("", JETSON.format("35.3.1"), "35.3.1"),
+        ("", JETSON.format("540.4.0"), "540.4.0"),
+        ("", "\n" + OPEN, "580.95.05"),
+        ("", "NVRM version: NVIDIA UNIX aarch64 Kernel Module\t535.161.08  Wed\n", "535.161.08"),
+        (
+            "",
+            "NVRM version: NVIDIA UNIX x86 Kernel Module  340.108  Thu Dec 12 11:17:16 UTC 2019\n",
+            "340.108",
+        ),
         ("535.54.03\n", PROC.format("550.54.14"), "535.54.03"),
         ("\n", PROC.format("550.54.14"), "550.54.14"),
         ("", "NVRM version: something else\n", None),
@@ -68,12 +81,18 @@ def test_a_gpu_without_any_driver_file_is_said(tmp_path: Path) -> None:
     assert not read(str(tmp_path / "nowhere")).unanswered
 
 
-@pytest.mark.parametrize("sign", ["etc/nv_tegra_release", "proc/device-tree/compatible"])
+@pytest.mark.parametrize("sign", ["etc/nv_tegra_release", "proc/device-tree/compatible", "dev/nvmap"])
 def test_tegra_numbers_are_not_in_the_table(tmp_path: Path, sign: str) -> None:
-    root = tree(tmp_path, sys="540.4.0\n", nodes=("nvidiactl", "nvidia0"))
-    (tmp_path / sign).parent.mkdir(parents=True)
+    root = tree(tmp_path, sys="580.00\n", nodes=("nvidiactl", "nvidia0"))
+    (tmp_path / sign).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / sign).write_text("nvidia,p3768-0000+p3767-0005\0nvidia,tegra234\0")
     assert "cuda_version" not in read(root).values
+
+
+def test_the_number_of_jetpack_6_alone_tells(tmp_path: Path) -> None:
+    """In a container neither the device tree nor the release file is to be seen."""
+    found = read(tree(tmp_path, proc=JETSON.format("540.4.0"), nodes=("nvidiactl", "nvidia0")))
+    assert (found.values, found.unanswered) == ({"kernel_driver": "540.4.0"}, True)
 
 
 def test_detection_falls_back_to_the_files(tmp_path: Path) -> None:
@@ -104,7 +123,11 @@ def test_detection_falls_back_to_the_files(tmp_path: Path) -> None:
         ("616.0", (13, 4)),
         ("700.1", (13, 4)),
         ("440.33.01", (10, 2)),
-        ("304.137", (10, 1)),
+        ("418.39", (10, 1)),
+        ("390.46", (9, 1)),
+        ("346.46", (7, 0)),
+        ("340.1", (6, 5)),
+        ("304.137", (6, 5)),
         ("12.8", None),
         ("nonsense", None),
     ],

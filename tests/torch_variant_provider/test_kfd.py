@@ -75,6 +75,14 @@ def test_an_old_kernel_says_so(tmp_path: Path) -> None:
     found = kfd.read(tree(tmp_path, CPU, gpu(None)))
     assert found.values == {}
     assert "does not name the architecture" in found.warnings[0]
+    assert found.notes == []
+
+
+def test_a_tree_without_its_link(tmp_path: Path) -> None:
+    tree(tmp_path, CPU, gpu(90402))
+    (tmp_path / "sys/devices/virtual").mkdir(parents=True)
+    (tmp_path / "sys/class/kfd").rename(tmp_path / "sys/devices/virtual/kfd")
+    assert kfd.read(str(tmp_path)).values == {"gfx_arch": ("gfx942",)}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.torch_variant_provider.conftest import Answer, write_program
+from torch_variant_provider.deadline import end_within
+from torch_variant_provider.nvidia import nvidia_smi
 from torch_variant_provider.nvidia.nvidia_smi import parse_capabilities, parse_query
 
 Ask = Callable[..., Answer]
@@ -66,18 +67,48 @@ def test_a_tool_without_the_capability_query(ask: Ask, tmp_path: Path) -> None:
     assert SM not in ask("nvidia", PATH=f"{folder}:/usr/bin:/bin").features
 
 
-@pytest.mark.parametrize("body", ["exit 9", "echo nothing to see", "head -c 20000 /dev/zero", "kill -6 $$"])
-def test_a_tool_that_fails(ask: Ask, tmp_path: Path, body: str) -> None:
+@pytest.mark.parametrize("body", ["exit 9", "exit 127", "echo nothing to see", "head -c 20000 /dev/zero"])
+def test_a_tool_that_is_left_over(ask: Ask, tmp_path: Path, body: str) -> None:
     folder = write_program(tmp_path / "bin", "nvidia-smi", body)
     answer = ask("nvidia", PATH=f"{folder}:/usr/bin:/bin")
     assert (answer.features, answer.stdout, answer.stderr) == ({}, "", "")
 
 
-def test_a_tool_that_hangs(ask: Ask, tmp_path: Path) -> None:
-    folder = write_program(tmp_path / "bin", "nvidia-smi", "sleep 60")
-    began = time.monotonic()
-    assert ask("nvidia", PATH=f"{folder}:/usr/bin:/bin").features == {}
-    assert time.monotonic() - began < 10
+@pytest.mark.parametrize("body", ["kill -6 $$", "echo Unknown Error; exit 255", "exit 4", "exit 15"])
+def test_a_tool_that_fails_has_a_driver_that_does_not_answer(ask: Ask, tmp_path: Path, body: str) -> None:
+    folder = write_program(tmp_path / "bin", "nvidia-smi", body)
+    answer = ask("nvidia", PATH=f"{folder}:/usr/bin:/bin")
+    assert answer.features == {}
+    assert answer.stderr.startswith("torch-variant-provider: nvidia-smi: it failed (status ")
+
+
+def test_a_broken_tool_beside_a_kernel_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(write_program(tmp_path / "bin", "nvidia-smi", "exit 1")))
+    assert nvidia_smi.read(str(tmp_path)).unanswered is False
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/dxg").touch()
+    assert nvidia_smi.read(str(tmp_path)).unanswered is True
+
+
+def test_what_a_failing_tool_printed_counts(ask: Ask, tmp_path: Path) -> None:
+    """Status 14, for example: everything is printed, and one GPU's memory holds a broken record."""
+    folder = write_program(tmp_path / "bin", "nvidia-smi", f"{script(OLD)}\nexit 14")
+    answer = ask("nvidia", PATH=f"{folder}:/usr/bin:/bin")
+    assert answer.features[SM][:2] == ["90_real", "86_real"]
+    assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("query", ["-q", "*compute_cap*"])
+def test_a_tool_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    body = f'case "$*" in {query}) sleep 60;; esac\n{script(OLD)}'
+    monkeypatch.setenv("PATH", f"{write_program(tmp_path / 'bin', 'nvidia-smi', body)}:/usr/bin:/bin")
+    end_within(1)
+    try:
+        found = nvidia_smi.read(str(tmp_path))
+    finally:
+        end_within(None)
+    assert "did not answer in 1 s" in found.warnings[0]
+    assert (found.unanswered, found.hung) == (True, True)
 
 
 def test_the_working_directory_is_not_searched(

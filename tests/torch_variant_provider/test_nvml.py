@@ -12,9 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.torch_variant_provider.conftest import Answer, build_library, clean_environment
+from torch_variant_provider.nvidia import nvml
 
 Ask = Callable[..., Answer]
 LOWER, UPPER, SM = "cuda_version_lower_bound", "cuda_version_upper_bound", "sm_arch"
+
+
+def provider(*arguments: str, **variables: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "torch_variant_provider", "--json", *arguments],
+        env={**clean_environment(), **{name: str(value) for name, value in variables.items()}},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def reals(answer: Answer) -> list[str]:
@@ -119,10 +130,19 @@ def test_an_old_library_without_the_newer_calls(ask: Ask, old_nvml_folder: Path)
     assert answer.stderr == ""
 
 
-@pytest.mark.parametrize(("cuda", "best"), [("15210", "15.20"), ("16000", "16.0"), ("31050", "30.20")])
+@pytest.mark.parametrize(
+    ("cuda", "best"), [("15210", "15.20"), ("16000", "16.0"), ("31050", "30.20"), ("2147483647", "30.20")]
+)
 def test_a_newer_driver_is_clamped_and_never_off(ask: Ask, nvml_folder: Path, cuda: str, best: str) -> None:
     answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_CUDA=cuda)
     assert answer.features[LOWER][0] == best
+
+
+@pytest.mark.parametrize("gpu", ["2147483647.0", "40.99"])
+def test_a_newer_gpu_is_clamped_and_never_off(ask: Ask, nvml_folder: Path, gpu: str) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS=f"{gpu},9.0")
+    assert reals(answer) == ["90_real"]
+    assert "309_virtual" in answer.features[SM]
 
 
 def test_stdout_stays_clean(ask: Ask, nvml_folder: Path) -> None:
@@ -138,6 +158,87 @@ def test_a_crash_stays_inside(ask: Ask, nvml_folder: Path, where: str) -> None:
     assert "crashed (signal 6)" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"FAKE_GPUS": "8.6,segv,9.0"}, "NVML: the driver library crashed (signal 11)"),
+        ({"FAKE_GPUS": "8.6", "FAKE_ABORT": "shutdown"}, "NVML: the driver library crashed (signal 6)"),
+        ({"FAKE_GPUS": "8.6,segv", "FAKE_FORK": "20"}, "NVML: the driver library crashed (signal 11)"),
+    ],
+)
+def test_what_was_answered_before_a_crash_stays(
+    ask: Ask, nvml_folder: Path, variables: dict[str, str], said: str
+) -> None:
+    began = time.monotonic()
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, **variables)
+    assert time.monotonic() - began < 5
+    assert answer.features[LOWER][0] == "12.8"
+    assert reals(answer)[0] == "86_real"
+    assert answer.stderr == f"torch-variant-provider: {said}\n"
+
+
+def test_what_was_answered_before_a_hang_stays(nvml_folder: Path) -> None:
+    done = provider("--timeout", "1", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="8.6,hang,9.0")
+    profile = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert profile["facts"]["nvidia"]["compute_capability"]["value"] == ["8.6"]
+    assert "NVML did not answer in 1 s" in done.stderr
+
+
+def test_a_process_that_the_library_leaves_behind_is_not_waited_for(ask: Ask, nvml_folder: Path) -> None:
+    began = time.monotonic()
+    # The stand-in host reads our standard error to its end, which that process holds open.
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_FORK="20")
+    assert time.monotonic() - began < 5
+    assert (list(answer.features), answer.stderr) == ([LOWER, UPPER, SM], "")
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0,1,2"])
+def test_a_host_without_standard_streams(nvml_folder: Path, tmp_path: Path, closed: str) -> None:
+    code = (
+        "import os, sys\n"
+        f"for number in {closed},: os.close(number)\n"
+        "from torch_variant_provider.nvidia.detect import detect\n"
+        "known = detect({}, '/')\n"
+        "open(sys.argv[1], 'w').write(repr((known.texts('compute_capability'), known.warnings)))\n"
+        "os._exit(0)"
+    )
+    environment = {**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder)}
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "answer")],
+        env={**environment, "FAKE_GPUS": "9.0", "FAKE_PRINT": "chatter"},
+        check=True,
+        timeout=30,
+    )
+    assert (tmp_path / "answer").read_text() == "(('9.0',), [])"
+
+
+def test_a_system_without_room_for_a_process(nvml_folder: Path) -> None:
+    code = (
+        "import os, errno\n"
+        "def fork(): raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))\n"
+        "os.fork = fork\n"
+        "from torch_variant_provider.nvidia.nvml import read\n"
+        "found = read('/'); print(found.unanswered, *found.warnings)"
+    )
+    environment = {**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == "True NVML: it cannot be asked: Resource temporarily unavailable\n"
+
+
+@pytest.mark.parametrize(
+    "variables", [{"FAKE_GPUS": "handle15,cc999"}, {"FAKE_GPUS": "9.0", "FAKE_COUNT_CODE": "999"}]
+)
+def test_gpus_that_nobody_can_name_are_an_unanswering_driver(
+    nvml_folder: Path, variables: dict[str, str]
+) -> None:
+    done = provider(LD_LIBRARY_PATH=nvml_folder, **variables)
+    assert done.returncode == 3
+    assert list(json.loads(done.stdout)["unanswered"]) == ["nvidia"]
+
+
 def test_a_hang_ends(ask: Ask, nvml_folder: Path) -> None:
     began = time.monotonic()
     answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_SLEEP_MS="60000")
@@ -150,6 +251,52 @@ def test_a_text_file_in_the_place_of_the_library(ask: Ask, tmp_path: Path) -> No
     (tmp_path / "libnvidia-ml.so.1").write_text("not a library")
     answer = ask("nvidia", LD_LIBRARY_PATH=tmp_path)
     assert (answer.features, answer.stdout) == ({}, "")
+    assert "NVML: libnvidia-ml.so.1 cannot be loaded: " in answer.stderr
+    assert provider(LD_LIBRARY_PATH=tmp_path).returncode == 0  # nothing else says that there is a driver
+
+
+@pytest.mark.parametrize("sign", ["dev/nvidiactl", "dev/dxg", "proc/driver/nvidia/version"])
+def test_a_broken_library_beside_a_kernel_driver(tmp_path: Path, sign: str) -> None:
+    (tmp_path / "usr/lib/wsl/lib").mkdir(parents=True)
+    (tmp_path / "usr/lib/wsl/lib/libnvidia-ml.so.1").write_text("not a library")
+    assert nvml.read(str(tmp_path)).unanswered is False
+    (tmp_path / sign).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / sign).touch()
+    assert nvml.read(str(tmp_path)).unanswered is True
+
+
+def test_a_library_that_lacks_another_is_not_missing(tmp_path: Path) -> None:
+    """The loader says "No such file" of what it needs, too."""
+    needed = build_library("fake_cuda.c", tmp_path / "needed", "libneeded.so.1")
+    folder = build_library(
+        "fake_nvml.c",
+        tmp_path / "lib",
+        "libnvidia-ml.so.1",
+        "-Wl,--no-as-needed",
+        f"-L{needed}",
+        "-l:libneeded.so.1",
+    )
+    done = provider(LD_LIBRARY_PATH=folder)
+    assert "cannot be loaded: libneeded.so.1" in done.stderr
+
+
+def test_a_driver_that_the_kernel_has_and_nvml_has_not(nvml_folder: Path, tmp_path: Path) -> None:
+    """As where only some of the device nodes were given to a container."""
+    code = "import sys; from torch_variant_provider.nvidia.nvml import read; f = read(sys.argv[1]);"
+    code += "print(f.unanswered, f.conclusive)"
+    environment = {**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder), "FAKE_INIT_CODE": "9"}
+
+    def ask_nvml() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True
+        )
+        return done.stdout
+
+    assert ask_nvml() == "False True\n"
+    for sign in ("proc/driver/nvidia/version", "dev/nvidia0"):
+        (tmp_path / sign).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / sign).touch()
+    assert ask_nvml() == "True False\n"
 
 
 def test_a_library_of_another_machine_type(ask: Ask, nvml_folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from types import ModuleType
 import pytest
 
 from torch_variant_provider import library, presence, programs
+from torch_variant_provider.amd import detect as amd
+from torch_variant_provider.intel import detect as intel
+from torch_variant_provider.nvidia import detect as nvidia
+from torch_variant_provider.sources import Source
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_nothing_else_is_in_sight(windows: pytest.MonkeyPatch, tmp_path: Path) -
     assert not library.in_sight("nvml.dll", "/")
     loaded: list[str] = []
     windows.setattr("ctypes.CDLL", loaded.append)
-    assert library.load("nvml.dll", "/") == (None, "no nvml.dll on this machine")
+    assert library.load("nvml.dll", "/") is None
     assert loaded == []
     assert not presence.driver_present(str(tmp_path))
 
@@ -69,6 +73,24 @@ def test_names(reloaded: list[ModuleType]) -> None:
     nvml, libcuda, level_zero, tools = reloaded
     assert (nvml._SONAME, libcuda.SONAME, level_zero._SONAME) == ("nvml.dll", "nvcuda.dll", "ze_loader.dll")
     assert tools._TOOLS == ("hipinfo",)
+
+
+def test_nvidia_smi_is_where_the_libraries_are(windows: pytest.MonkeyPatch) -> None:
+    from torch_variant_provider.nvidia.nvidia_smi import _windows_folders
+
+    assert _windows_folders() == ("D:\\Windows\\System32", "D:\\Programs\\NVIDIA Corporation\\NVSMI")
+
+
+def test_macos_has_nothing_and_asks_nothing(
+    monkeypatch: pytest.MonkeyPatch, nvml_folder: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(nvml_folder))
+    monkeypatch.setattr(Source, "read", lambda *_: pytest.fail("a source was asked"))
+    for detect in (nvidia.detect, amd.detect, intel.detect):
+        assert (detect({}, "/").facts, detect({}, "/").warnings) == ({}, [])
+    forced = {"NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8"}
+    assert nvidia.detect(forced, "/").text("cuda_version") == "12.8"
 
 
 def test_programs_end_in_exe(windows: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def read(root: str) -> Findings:
     """Return `gfx_arch` of all GPUs that answer, largest first."""
     if not exists(root, "/sys/module/amdgpu") and not exists(root, "/sys/class/kfd"):
         return Findings()
-    return run_isolated(NAME, _query, _SECONDS)
+    return run_isolated(NAME, lambda _keep: _query(), _SECONDS)
 
 
 def _query() -> Findings:

@@ -34,6 +34,8 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
         root: prefix of every file that is read.
     """
     knowledge, enabled = amd_overrides(environ)
+    override, warnings = hsa_override(environ)
+    knowledge.warnings += warnings
     if not enabled:
         knowledge.notes.append(f"AMD hardware is not looked for: {DISABLE_AMD} is set")
         return knowledge
@@ -46,16 +48,9 @@ def detect(environ: Mapping[str, str], root: str = "/") -> Knowledge:
         return knowledge
     if "rocm_version" not in knowledge.facts and "kernel_driver" not in knowledge.facts:
         gather(SOURCES, knowledge, ("installed_rocm",), root)
-    if not forced:
-        _override_hsa(knowledge, environ)
-    return knowledge
-
-
-def _override_hsa(knowledge: Knowledge, environ: Mapping[str, str]) -> None:
-    """Put the architecture that the user makes ROCm assume before those that are there."""
-    name, warnings = hsa_override(environ)
-    knowledge.warnings += warnings
-    if name is not None:
+    if override is not None and not forced:
+        # What the user makes ROCm assume comes before what is there.
         real = knowledge.facts["gfx_arch"]
-        others = tuple(other for other in knowledge.texts("gfx_arch") if other != name)
-        knowledge.facts["gfx_arch"] = Fact((name, *others), f"{HSA_OVERRIDE}, {real.source}")
+        others = tuple(name for name in knowledge.texts("gfx_arch") if name != override)
+        knowledge.facts["gfx_arch"] = Fact((override, *others), f"{HSA_OVERRIDE}, {real.source}")
+    return knowledge

@@ -12,25 +12,27 @@ __all__ = ["NAME", "read"]
 
 NAME = "KFD"
 
-_NODES = "/sys/class/kfd/kfd/topology/nodes"
+# The second is where the first leads; a copy of the tree may lack the link.
+_NODES = ("/sys/class/kfd/kfd/topology/nodes", "/sys/devices/virtual/kfd/kfd/topology/nodes")
 
 
 def read(root: str) -> Findings:
     """Return `gfx_arch` of all GPU nodes that may be read, largest first, each once."""
-    try:
-        nodes = [name for name in os.listdir(below(root, _NODES)) if name.isdigit()]  # noqa: PTH208
-    except OSError:
+    folder, nodes = _nodes(root)
+    if folder is None:
         return Findings(notes=[f"{NAME}: no AMD compute driver on this machine"])
     found = Findings()
+    gpus = 0
     names: set[str] = set()
     for node in sorted(nodes, key=int):
-        text = read_text(root, f"{_NODES}/{node}/properties")
+        text = read_text(root, f"{folder}/{node}/properties")
         if text is None:
             found.notes.append(f"{NAME}: node {node} may not be read: it is not given to this environment")
             continue
         properties = _properties(text)
         if not properties.get("simd_count"):
             continue  # a CPU
+        gpus += 1
         name = gfx_of_target_version(properties.get("gfx_target_version", 0))
         if name is not None:
             names.add(name)
@@ -41,9 +43,20 @@ def read(root: str) -> Findings:
             found.warnings.append(f"{NAME}: GPU node {node} has an unknown architecture ({number})")
     if names:
         found.values["gfx_arch"] = tuple(sorted(names, key=gfx_number, reverse=True))
-    else:
+    elif not gpus:
         found.notes.append(f"{NAME}: the AMD compute driver has no GPU for this environment")
     return found
+
+
+def _nodes(root: str) -> tuple[str | None, list[str]]:
+    """Return the folder of the nodes and their numbers; None where there is none."""
+    for folder in _NODES:
+        try:
+            names = os.listdir(below(root, folder))  # noqa: PTH208 - pathlib is slow to import
+        except OSError:
+            continue
+        return folder, [name for name in names if name.isascii() and name.isdigit()]
+    return None, []
 
 
 def _properties(text: str) -> dict[str, int]:

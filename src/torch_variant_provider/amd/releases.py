@@ -36,6 +36,8 @@ _DRIVERS: tuple[tuple[Version, Version], ...] = (
     ((6, 1), (5, 6)),
     ((6, 0), (5, 5)),
     ((5, 18), (5, 4)),
+    ((5, 16), (5, 2)),
+    ((5, 13), (5, 1)),
 )
 
 # First ROCm release with the architecture; what is not listed is as old as the list below it says.

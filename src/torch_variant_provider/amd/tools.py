@@ -27,12 +27,16 @@ def read(root: str) -> Findings:
         path = find_program(tool, folders)
         if path is None:
             continue
-        text, reason = run_program(path)
-        if text is None:
-            found.notes.append(f"{NAME}: {tool}: {reason}")
-        elif architectures := parse_architectures(text):
+        ran = run_program(path)
+        if architectures := () if ran.problem else parse_architectures(ran.text):
             found.values["gfx_arch"] = architectures
             break
+        if ran.hung:  # so would be the other tool
+            found.warnings.append(f"{NAME}: {tool}: {ran.problem}")
+            found.unanswered = found.hung = True
+            break
+        if ran.problem:
+            found.notes.append(f"{NAME}: {tool}: {ran.problem}")
     return found
 
 

@@ -40,13 +40,16 @@ def read(root: str) -> Findings:
         return Findings(notes=[f"{NAME}: no Intel GPU on this machine"])
     if not in_sight(_SONAME, root):
         return Findings(notes=[f"{NAME}: no {_SONAME} on this machine"])
-    return run_isolated(NAME, lambda: _query(root), _SECONDS)
+    return run_isolated(NAME, lambda _keep: _query(root), _SECONDS)
 
 
 def _query(root: str) -> Findings:
-    library, reason = load(_SONAME, root)
+    try:
+        library = load(_SONAME, root)
+    except OSError as error:
+        return Findings(warnings=[f"{NAME}: {error}"])
     if library is None:
-        return Findings(notes=[f"{NAME}: {reason}"])
+        return Findings(notes=[f"{NAME}: no {_SONAME} on this machine"])
     hidden = os.environ.pop(_PER_RUN, None)
     try:
         return _devices(library)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["Capability", "parse_capability"]
+__all__ = ["Capability", "capability_of_driver", "parse_capability"]
 
 Capability = tuple[int, int]
 """Major and minor; `(9, 0)` is compute capability 9.0."""
+
+
+def capability_of_driver(major: int, minor: int) -> Capability | None:
+    """Return the capability that a driver gives as two numbers; None for one that cannot be.
+
+    Numbers larger than any we can name are the largest we can, so that a new GPU is not taken for none.
+    """
+    return (min(major, 99), min(minor, 9)) if major > 0 and minor >= 0 else None
 
 
 def parse_capability(text: str) -> Capability | None:

@@ -36,10 +36,18 @@ _BRANCHES: tuple[tuple[int, Version], ...] = (
     (455, (11, 1)),
     (450, (11, 0)),
     (440, (10, 2)),
+    (418, (10, 1)),
+    (410, (10, 0)),
+    (396, (9, 2)),
+    (390, (9, 1)),
+    (384, (9, 0)),
+    (367, (8, 0)),
+    (352, (7, 5)),
+    (346, (7, 0)),
 )
 
-# Drivers below 440 support at most this. No wheel we describe goes below 11.0, so no finer steps.
-_OLDER: Version = (10, 1)
+# Drivers below the table are older than any wheel; 6.5 is the newest that one of them supports.
+_OLDER: Version = (6, 5)
 
 OLDEST_BRANCH = 100
 """Driver numbers have at least three digits; CUDA versions never do."""

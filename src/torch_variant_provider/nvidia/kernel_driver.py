@@ -17,6 +17,8 @@ __all__ = ["NAME", "driver_version", "is_tegra", "read"]
 
 NAME = "kernel driver"
 
+_TEGRA = ("/etc/nv_tegra_release", "/dev/nvmap")
+
 
 def read(root: str) -> Findings:
     """Return `kernel_driver`, and `cuda_version` through the driver table."""
@@ -55,8 +57,11 @@ def driver_version(root: str) -> str | None:
     banner = read_text(root, "/proc/driver/nvidia/version")
     if banner is None:
         return None
-    words = banner.partition("\n")[0].split()
-    return _leading_version(words[words.index("Module") + 1 :]) if "Module" in words else None
+    for line in banner.splitlines():
+        words = line.split()
+        if "Module" in words and (version := _leading_version(words[words.index("Module") + 1 :])):
+            return version
+    return None
 
 
 def _leading_version(words: list[str]) -> str | None:
@@ -71,7 +76,13 @@ def _leading_version(words: list[str]) -> str | None:
 
 
 def is_tegra(root: str) -> bool:
-    """Tell whether this is a Tegra system, whose driver numbers do not follow the table."""
-    return exists(root, "/etc/nv_tegra_release") or "tegra" in (
-        read_text(root, "/proc/device-tree/compatible") or ""
+    """Tell whether this is a Tegra system, whose driver numbers do not follow the table.
+
+    Containers hide the device tree and often the release file, so the memory device and the number of
+    JetPack 6, which no other driver has, tell as well.
+    """
+    return (
+        any(exists(root, sign) for sign in _TEGRA)
+        or "tegra" in (read_text(root, "/proc/device-tree/compatible") or "")
+        or (driver_version(root) or "").startswith("540.")
     )

@@ -10,7 +10,8 @@ import sys
 from torch_variant_provider.facts import Findings
 from torch_variant_provider.isolation import run_isolated
 from torch_variant_provider.library import load
-from torch_variant_provider.nvidia.presence import driver_in_sight
+from torch_variant_provider.nvidia.presence import driver_in_sight, unloadable
+from torch_variant_provider.versions import cuda_version_text
 
 __all__ = ["NAME", "SONAME", "read"]
 
@@ -26,19 +27,23 @@ def read(root: str) -> Findings:
     """Return `cuda_version`: that of the user-mode driver a program here would load."""
     if not driver_in_sight(SONAME, root):
         return Findings(notes=[f"{NAME}: no {SONAME} on this machine"])
-    return run_isolated(NAME, lambda: _query(root), _SECONDS)
+    return run_isolated(NAME, lambda _keep: _query(root), _SECONDS)
 
 
 def _query(root: str) -> Findings:
     import ctypes
 
-    library, reason = load(SONAME, root)
+    try:
+        library = load(SONAME, root)
+    except OSError as error:
+        return unloadable(NAME, error, root)
     if library is None:
-        return Findings(notes=[f"{NAME}: {reason}"])
-    version = ctypes.c_int(0)
-    code = library.cuDriverGetVersion(ctypes.byref(version))
+        return Findings(notes=[f"{NAME}: no {SONAME} on this machine"])
+    number = ctypes.c_int(0)
+    code = library.cuDriverGetVersion(ctypes.byref(number))
     if code == _STUB_LIBRARY:
         return Findings(notes=[f"{NAME}: {SONAME} is a link stub"])
-    if code or version.value < 1000:
+    version = cuda_version_text(number.value)
+    if code or version is None:
         return Findings(warnings=[f"{NAME}: it does not tell its version (error {code})"], unanswered=True)
-    return Findings({"cuda_version": f"{version.value // 1000}.{version.value % 1000 // 10}"})
+    return Findings({"cuda_version": version})

@@ -7,12 +7,17 @@ import os
 from torch_variant_provider.facts import Findings
 from torch_variant_provider.isolation import run_isolated
 from torch_variant_provider.library import load
+from torch_variant_provider.nvidia.capability import Capability, capability_of_driver
 from torch_variant_provider.nvidia.libcuda import SONAME
 from torch_variant_provider.nvidia.presence import driver_in_sight, gpu_nodes
+from torch_variant_provider.versions import version_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ctypes
+    from collections.abc import Callable
+
+    Keep = Callable[[Findings], None]
 
 __all__ = ["NAME", "read"]
 
@@ -27,6 +32,7 @@ _MEANINGS = {
 _MAJOR, _MINOR = 75, 76
 
 _SECONDS, _SECONDS_PER_GPU = 10.0, 3.0
+_MOST_GPUS = 1024  # a count that is larger is not one
 
 
 def read(root: str) -> Findings:
@@ -36,11 +42,14 @@ def read(root: str) -> Findings:
     """
     if not driver_in_sight(SONAME, root):
         return Findings()
-    return run_isolated(NAME, lambda: _query(root), _SECONDS + _SECONDS_PER_GPU * gpu_nodes(root))
+    return run_isolated(NAME, lambda keep: _query(root, keep), _SECONDS + _SECONDS_PER_GPU * gpu_nodes(root))
 
 
-def _query(root: str) -> Findings:
-    library, _ = load(SONAME, root)
+def _query(root: str, keep: Keep) -> Findings:
+    try:
+        library = load(SONAME, root)
+    except OSError:
+        library = None
     if library is None:
         return Findings()  # libcuda, asked for its version, has said so
     hidden = os.environ.pop("CUDA_VISIBLE_DEVICES", None)
@@ -54,10 +63,10 @@ def _query(root: str) -> Findings:
     if code:
         reason = _MEANINGS.get(code, f"CUDA does not start (error {code})")
         return Findings(warnings=[f"{NAME}: {reason}"], unanswered=True)
-    return _capabilities(library)
+    return _capabilities(library, keep)
 
 
-def _capabilities(library: ctypes.CDLL) -> Findings:
+def _capabilities(library: ctypes.CDLL, keep: Keep) -> Findings:
     import ctypes
 
     found = Findings()
@@ -65,9 +74,12 @@ def _capabilities(library: ctypes.CDLL) -> Findings:
     code = library.cuDeviceGetCount(ctypes.byref(count))
     if code:
         found.warnings.append(f"{NAME}: the driver does not say how many GPUs there are (error {code})")
+        found.unanswered = True
         return found
-    capabilities = set()
-    for index in range(count.value):
+    if not count.value:
+        found.values["compute_capability"] = ()
+    capabilities: set[Capability] = set()
+    for index in range(min(count.value, _MOST_GPUS)):
         device, major, minor = ctypes.c_int(0), ctypes.c_int(0), ctypes.c_int(0)
         code = (
             library.cuDeviceGet(ctypes.byref(device), index)
@@ -76,9 +88,11 @@ def _capabilities(library: ctypes.CDLL) -> Findings:
         )
         if code:
             found.warnings.append(f"{NAME}: GPU {index}: error {code}")
-        else:
-            capabilities.add((major.value, minor.value))
-    if capabilities or not count.value:
-        ordered = sorted(capabilities, reverse=True)
-        found.values["compute_capability"] = tuple(f"{major}.{minor}" for major, minor in ordered)
+            continue
+        capability = capability_of_driver(major.value, minor.value)
+        if capability is not None and capability not in capabilities:
+            capabilities.add(capability)
+            found.values["compute_capability"] = tuple(map(version_text, sorted(capabilities, reverse=True)))
+            keep(found)
+    found.unanswered = "compute_capability" not in found.values
     return found

@@ -10,11 +10,16 @@ import sys
 from torch_variant_provider.facts import Findings
 from torch_variant_provider.isolation import APART, run_isolated
 from torch_variant_provider.library import load
-from torch_variant_provider.nvidia.presence import driver_in_sight, gpu_nodes
+from torch_variant_provider.nvidia.capability import Capability, capability_of_driver
+from torch_variant_provider.nvidia.presence import driver_in_sight, gpu_nodes, kernel_in_sight, unloadable
+from torch_variant_provider.versions import cuda_version_text, version_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    Keep = Callable[[Findings], None]
 
 __all__ = ["NAME", "read"]
 
@@ -28,6 +33,8 @@ _DRIVER_NOT_LOADED, _LIBRARY_NOT_FOUND, _MISMATCH = 9, 12, 18
 # A cold GPU without persistence mode takes one to three seconds.
 _SECONDS, _SECONDS_PER_GPU = 10.0, 3.0
 
+_MOST_GPUS = 1024  # a count that is larger is not one
+
 
 def read(root: str) -> Findings:
     """Return `cuda_version`, `compute_capability` and `kernel_driver` as NVML knows them.
@@ -37,13 +44,16 @@ def read(root: str) -> Findings:
     """
     if not driver_in_sight(_SONAME, root):
         return Findings(notes=[f"{NAME}: no {_SONAME} on this machine"])
-    return run_isolated(NAME, lambda: _query(root), _SECONDS + _SECONDS_PER_GPU * gpu_nodes(root))
+    return run_isolated(NAME, lambda keep: _query(root, keep), _SECONDS + _SECONDS_PER_GPU * gpu_nodes(root))
 
 
-def _query(root: str) -> Findings:
-    library, reason = load(_SONAME, root)
+def _query(root: str, keep: Keep) -> Findings:
+    try:
+        library = load(_SONAME, root)
+    except OSError as error:
+        return unloadable(NAME, error, root)
     if library is None:
-        return Findings(notes=[f"{NAME}: {reason}"])
+        return Findings(notes=[f"{NAME}: no {_SONAME} on this machine"])
     import contextlib
 
     pynvml = _binding()
@@ -51,11 +61,13 @@ def _query(root: str) -> Findings:
     try:
         _initialise(pynvml)
     except pynvml.NVMLError as error:
-        return _not_initialised(error)
+        return _not_initialised(error, root)
     found = Findings()
     try:
         _read_versions(pynvml, found)
-        _read_capabilities(pynvml, found)
+        keep(found)
+        _read_capabilities(pynvml, found, keep)
+        keep(found)
     finally:
         with contextlib.suppress(pynvml.NVMLError):
             pynvml.nvmlShutdown()
@@ -87,8 +99,11 @@ def _initialise(pynvml: Any) -> None:
         pynvml._nvmlCheckReturn(function())
 
 
-def _not_initialised(error: Any) -> Findings:
+def _not_initialised(error: Any, root: str) -> Findings:
     code = error.value
+    if code == _DRIVER_NOT_LOADED and kernel_in_sight(root) and gpu_nodes(root):
+        # The kernel contradicts it: a GPU was given to this environment, but not what it takes to use it.
+        return Findings(warnings=[f"{NAME}: {_meaning(error)}, although it is"], unanswered=True)
     if code in (_DRIVER_NOT_LOADED, _LIBRARY_NOT_FOUND):
         return Findings(notes=[f"{NAME}: {_meaning(error)}"], conclusive=code == _DRIVER_NOT_LOADED)
     if code == _MISMATCH:
@@ -110,12 +125,12 @@ def _meaning(error: Any) -> str:
 
 
 def _read_versions(pynvml: Any, found: Findings) -> None:
-    version = 0
+    version = None
     try:
-        version = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+        version = cuda_version_text(pynvml.nvmlSystemGetCudaDriverVersion_v2())
     except pynvml.NVMLError as error:
         try:
-            version = pynvml.nvmlSystemGetCudaDriverVersion()
+            version = cuda_version_text(pynvml.nvmlSystemGetCudaDriverVersion())
         except pynvml.NVMLError:
             found.warnings.append(
                 f"{NAME}: the driver does not say which CUDA version it supports: {_meaning(error)}"
@@ -123,11 +138,11 @@ def _read_versions(pynvml: Any, found: Findings) -> None:
         else:
             if not isinstance(error, pynvml.NVMLError_FunctionNotFound):
                 found.warnings.append(
-                    f"{NAME}: libcuda is not usable here ({_meaning(error)}); the driver supports CUDA "
-                    f"{version // 1000}.{version % 1000 // 10}"
+                    f"{NAME}: libcuda is not usable here ({_meaning(error)}); "
+                    f"the driver supports CUDA {version}"
                 )
-    if version >= 1000:
-        found.values["cuda_version"] = f"{version // 1000}.{version % 1000 // 10}"
+    if version is not None:
+        found.values["cuda_version"] = version
     try:
         driver = pynvml.nvmlSystemGetDriverVersion()
     except (pynvml.NVMLError, UnicodeDecodeError):
@@ -135,24 +150,27 @@ def _read_versions(pynvml: Any, found: Findings) -> None:
     found.values["kernel_driver"] = driver if isinstance(driver, str) else driver.decode("ascii", "replace")
 
 
-def _read_capabilities(pynvml: Any, found: Findings) -> None:
+def _read_capabilities(pynvml: Any, found: Findings, keep: Keep) -> None:
     """Add the capabilities of all GPUs that answer; one bad GPU does not hide the others."""
     try:
         count = pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError as error:
         found.warnings.append(f"{NAME}: the driver does not say how many GPUs there are: {_meaning(error)}")
+        found.unanswered = True
         return
-    capabilities = set()
-    silent = 0
-    for index in range(count):
+    if not count:
+        found.values["compute_capability"] = ()
+        found.notes.append(f"{NAME}: there is a driver but no GPU")
+    capabilities: set[Capability] = set()
+    for index in range(min(count, _MOST_GPUS)):
         try:
             device = pynvml.nvmlDeviceGetHandleByIndex(index)
-            capabilities.add(pynvml.nvmlDeviceGetCudaComputeCapability(device))
-        except pynvml.NVMLError as error:  # noqa: PERF203 - each GPU may fail on its own
+            capability = capability_of_driver(*pynvml.nvmlDeviceGetCudaComputeCapability(device))
+        except pynvml.NVMLError as error:
             found.warnings.append(f"{NAME}: GPU {index}: {_meaning(error)}")
-            silent += 1
-    if capabilities or not silent:
-        ordered = sorted(capabilities, reverse=True)
-        found.values["compute_capability"] = tuple(f"{major}.{minor}" for major, minor in ordered)
-    if not count:
-        found.notes.append(f"{NAME}: there is a driver but no GPU")
+            continue
+        if capability is not None and capability not in capabilities:
+            capabilities.add(capability)
+            found.values["compute_capability"] = tuple(map(version_text, sorted(capabilities, reverse=True)))
+            keep(found)
+    found.unanswered = "compute_capability" not in found.values
