@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from packaging.version import Version
 
 from variant_index.errors import VariantIndexError
 from variant_index.model.properties import Properties
@@ -19,6 +21,7 @@ from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.present import Listed, Presented, present
 from variant_index.shim.torch_family import TorchFamily, held_back_note, present_family
+from variant_index.shim.verification import ChosenWheel, WheelVerifier, present_verified
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 from variant_index.upstream.local import local_path
@@ -28,9 +31,12 @@ from variant_index.upstream.releases import group_releases
 from variant_index.upstream.sidecar import SidecarReader
 
 if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
     from variant_index.model.machine import MachineProfile
 
 __all__ = ["Catalog", "Page"]
+
+_Documents = Mapping[Version, "VariantsDocument"]
 
 _SIDECAR_MARK: Final = b"-variants.json"
 # Both find any link that is not surely absolute; a false alarm only means that the page is parsed.
@@ -59,6 +65,7 @@ class Catalog:
         journal: Journal,
         files: FileTable,
         wheels: LocalWheels,
+        verifier: WheelVerifier,
         family: TorchFamily | None = None,
         prefer: Preference = "hardware",
     ) -> None:
@@ -72,6 +79,7 @@ class Catalog:
             journal: takes the warnings.
             files: takes the files that are linked through the shim.
             wheels: reads wheels of local folders.
+            verifier: compares chosen wheels with the documents they were chosen by.
             family: answers for the torch family; None where that comes from the user's sources as well.
             prefer: what comes first, a build that uses the hardware or the newest release.
         """
@@ -82,6 +90,7 @@ class Catalog:
         self._journal = journal
         self._files = files
         self._wheels = wheels
+        self._verifier = verifier
         self._family = family
         self._prefer = prefer
         self._lock = threading.Lock()
@@ -101,35 +110,41 @@ class Catalog:
         """
         if self._family is not None and name in self._family:
             presented = self._present_family(self._family, name)
-            return None if presented is None else self._render(presented, form)
+            return None if presented is None else self._render(presented, {}, form)
         fetched = self._upstream.project(name, PREFER_JSON if form == JSON_TYPE else PREFER_HTML)
         if fetched is None:
             return None
         self._journal.warn(fetched.problems)
         if fetched.raw is not None and not fetched.found and _is_plain(fetched.raw, form, accept):
             return Page(fetched.raw.content_type, fetched.raw.body)
-        return self._render(self._present(fetched), form)
+        return self._render(*self._present(fetched), form)
 
-    def _render(self, presented: Presented, form: str) -> Page:
-        page = ProjectPage(presented.name, tuple(map(self._linked, presented.files)))
+    def _render(self, presented: Presented, documents: _Documents, form: str) -> Page:
+        page = ProjectPage(
+            presented.name, tuple(self._linked(listed, documents) for listed in presented.files)
+        )
         if form == JSON_TYPE:
             return Page(form, render_json(page))
         return Page(f"{form}; charset=utf-8", render_html(page))
 
-    def _present(self, fetched: FetchedProject) -> Presented:
+    def _present(self, fetched: FetchedProject) -> tuple[Presented, _Documents]:
         page = fetched.page
         releases = group_releases(page)
         if not releases.with_variants:
-            return present(page, releases, {}, {}, TargetTags(()))
+            return present(page, releases, {}, {}, TargetTags(())), {}
         self._journal.warn(page.problems)
         with ThreadPoolExecutor(1) as beside:
             # Both take a tenth of a second or more, and neither needs the other.
             target = beside.submit(self._ask_target)
             documents = self._sidecars.read(releases.with_variants)
             supported, tags = target.result()
-        presented = present(page, releases, documents.by_version, supported, tags, prefer=self._prefer)
-        self._journal.warn((*documents.problems, *presented.warnings))
-        return presented
+
+        def by(documents: _Documents) -> Presented:
+            return present(page, releases, documents, supported, tags, prefer=self._prefer)
+
+        presented, kept, problems = present_verified(by, documents.by_version, self._verifier)
+        self._journal.warn((*documents.problems, *problems, *presented.warnings))
+        return presented, kept
 
     def _present_family(self, family: TorchFamily, name: str) -> Presented | None:
         supported, tags = self._ask_target()
@@ -144,14 +159,14 @@ class Catalog:
             self._journal.hint(note)
         return presented
 
-    def _linked(self, listed: Listed) -> ProjectFile:
+    def _linked(self, listed: Listed, documents: _Documents) -> ProjectFile:
         file = listed.file
         path = local_path(file.url)
         if listed.chosen is None and path is None:
             return file
         if path is not None and path.suffix == ".whl" and file.core_metadata is False:
             file = replace(file, core_metadata=self._wheels.metadata(path) is not None)
-        return replace(file, url=self._files.add(listed))
+        return replace(file, url=self._files.add(listed, ChosenWheel.of(listed, documents)))
 
     def _ask_target(self) -> tuple[Properties, TargetTags]:
         """Detect once; a failure stays a failure, so that it does not cost its time again for each page."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from variant_index.shim.present import Chosen, Listed
+from variant_index.shim.verification import ChosenWheel
 
 __all__ = ["FileTable", "Target"]
 
@@ -19,11 +21,13 @@ class Target:
         filename: the name shown to clients, last in the link's path.
         url: the file upstream (`http`, `https` or `file`).
         chosen: the variant choice it stands for, None for an ordinary local file.
+        wheel: what to compare before it is handed out, None for a file that no variants document chose.
     """
 
     filename: str
     url: str
     chosen: Chosen | None
+    wheel: ChosenWheel | None = None
 
 
 class FileTable:
@@ -40,13 +44,23 @@ class FileTable:
         self._key = key
         self._targets: dict[str, Target] = {}
 
-    def add(self, listed: Listed) -> str:
+    def add(self, listed: Listed, wheel: ChosenWheel | None = None) -> str:
         """Return the link to give to clients; its last part is the file's name."""
-        target = Target(listed.file.filename, listed.file.url, listed.chosen)
+        target = Target(listed.file.filename, listed.file.url, listed.chosen, wheel)
         what = f"{target.filename}\n{target.url}".encode()
         identity = hashlib.blake2b(what, digest_size=16, key=self._key).hexdigest()
         self._targets[identity] = target
         return f"{self._url}{identity}/{quote(target.filename, safe='')}"
+
+    def chosen_in(self, text: str) -> list[Chosen]:
+        """Return the choices whose links stand in a text, such as a report or a lock file; each once."""
+        links = re.findall(re.escape(self._url) + "([0-9a-f]{32})/", text)
+        targets = (self._targets.get(identity) for identity in dict.fromkeys(links))
+        return [target.chosen for target in targets if target is not None and target.chosen is not None]
+
+    def offered(self) -> list[Chosen]:
+        """Return every choice that was linked so far."""
+        return [target.chosen for target in list(self._targets.values()) if target.chosen is not None]
 
     def find(self, identity: str) -> Target | None:
         """Return what an id stands for, None for an unknown one."""

@@ -19,6 +19,7 @@ from variant_index.shim.endpoint import Endpoint
 from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.verification import ChosenWheel, WheelVerifier
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
 from variant_index.upstream.local import local_path
 
@@ -39,6 +40,7 @@ class Site:
         catalog: makes project pages.
         files: the files linked through the shim.
         wheels: reads wheels of local folders.
+        verifier: compares chosen wheels with the documents they were chosen by.
         journal: takes what happens.
     """
 
@@ -46,6 +48,7 @@ class Site:
     catalog: Catalog
     files: FileTable
     wheels: LocalWheels
+    verifier: WheelVerifier
     journal: Journal
 
 
@@ -142,11 +145,13 @@ class ShimHandler(BaseHTTPRequestHandler):
         if target is None or not (is_metadata or filename == target.filename):
             self._send_text(HTTPStatus.NOT_FOUND, "not found")
             return
-        if self.command == "GET" and target.chosen is not None:
-            if is_metadata:
-                self._site.journal.note_metadata(target.chosen)
-            else:
-                self._site.journal.note_download(target.chosen)
+        if target.wheel is not None and (problem := self._disagreement(target.wheel)) is not None:
+            self._site.journal.fail(problem)
+            self._send_text(HTTPStatus.FAILED_DEPENDENCY, problem)
+            return
+        # Whoever asks for a range reads the metadata in the wheel.
+        if self.command == "GET" and not is_metadata and "Range" not in self.headers and target.chosen:
+            self._site.journal.note_download(target.chosen)
         suffix = _METADATA if is_metadata else ""
         path = local_path(target.url)
         if path is None:
@@ -157,6 +162,22 @@ class ShimHandler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, metadata, "application/octet-stream")
         else:
             self._stream(beside, target)
+
+    def _disagreement(self, wheel: ChosenWheel) -> str | None:
+        """Say why a chosen wheel must not be handed out, None when it may.
+
+        Most were compared when their page was made; it is too late now to offer another wheel instead.
+        """
+        try:
+            verdict = self._site.verifier.verify(wheel)
+        except VariantIndexError as error:
+            return str(error)
+        if verdict.unread is not None:
+            self._site.journal.warn([verdict.unread])
+        if verdict.difference is None:
+            return None
+        release = f"{wheel.name} {wheel.version}"
+        return f"{verdict.difference}; it is not handed out: run again, or without {release}"
 
     def _stream(self, path: Path, target: Target) -> None:
         """Send a file of this machine: a local index or a find-links folder."""

@@ -22,9 +22,11 @@ from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.torch_family import TorchFamily
+from variant_index.shim.verification import WheelVerifier
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
+from variant_index.upstream.remote_wheel import WheelReader
 from variant_index.upstream.sidecar import SidecarReader
 from variant_index.upstream.source import Source
 
@@ -41,6 +43,7 @@ class ShimServer:
 
     Attributes:
         index_url: the address to give to an installer as its only index.
+        files: what it linked, and so the choices that an installer was shown.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ShimServer:
         self._server = _Server(endpoint)
         files = FileTable(f"http://{endpoint.authority}/{endpoint.token}/f/", endpoint.token.encode())
         wheels = LocalWheels()
+        verifier = WheelVerifier(WheelReader(network))
         catalog = Catalog(
             Upstream(sources, network),
             SidecarReader(network),
@@ -82,12 +86,14 @@ class ShimServer:
             journal=journal,
             files=files,
             wheels=wheels,
+            verifier=verifier,
             family=TorchFamily.open(torch, network) if torch is not None else None,
             prefer=torch.prefer if torch is not None else "hardware",
         )
-        self._server.site = Site(endpoint, catalog, files, wheels, journal)
+        self._server.site = Site(endpoint, catalog, files, wheels, verifier, journal)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.index_url = endpoint.index_url
+        self.files = files
 
     def __enter__(self) -> ShimServer:
         self._thread.start()
