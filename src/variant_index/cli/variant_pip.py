@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from variant_index.clients.pip.configuration import PipConfiguration
     from variant_index.clients.pip.environment import ChildSettings
     from variant_index.clients.pip.interpreter import Interpreter
+    from variant_index.clients.pip.taken import Evidence
     from variant_index.detection import DetectionSettings
     from variant_index.model.machine import MachineProfile
     from variant_index.selection.choice import TargetTags
+    from variant_index.shim.file_table import FileTable
     from variant_index.shim.journal import Journal
+    from variant_index.shim.present import Chosen
     from variant_index.torch_index.settings import TorchSettings
     from variant_index.upstream.source import Source
 
@@ -85,6 +88,8 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     from variant_index.clients.pip.environment import child_settings
     from variant_index.clients.pip.requirements import check_requirements
     from variant_index.clients.pip.run import pip_command
+    from variant_index.clients.pip.taken import evidence, taken
+    from variant_index.clients.process import run_client
     from variant_index.detection import DetectionSettings
     from variant_index.shim.endpoint import Endpoint
 
@@ -103,8 +108,10 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     sources = _sources(arguments, configuration)
     torch = _torch(arguments, configuration)
     network_settings = _network_settings(arguments, configuration, proxy)
+    proof = evidence(arguments, configuration, interpreter.pip_version())
+    ours = proof.kind == "document" and proof.path is None
     endpoint = Endpoint.open()
-    journals: list[Journal] = []
+    served: list[tuple[Journal, FileTable]] = []
 
     with contextlib.ExitStack() as until_pip_ends:
 
@@ -122,44 +129,61 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             machine = _machine(detection, journal)
             server = ShimServer(sources, network, machine, tags, journal, torch=torch, endpoint=endpoint)
             until_pip_ends.enter_context(server)
-            journals.append(journal)
+            served.append((journal, server.files))
 
         settings = child_settings(
             os.environ, configuration, index_url=endpoint.index_url, proxy=proxy, isolated=arguments.isolated
         )
-        status = _run_child([*pip_command(interpreter.executable), *arguments.passed], settings, serve)
+        with _pip_files(settings, proof) as (environment, proof):
+            passed = arguments.passed_with("--report", str(proof.path)) if ours else arguments.passed
+            status = run_client([*pip_command(interpreter.executable), *passed], environment, serve)
+            journal, linked = served[0]
+            chosen = taken(proof, journal.chosen(), linked.chosen_in) if status == 0 else []
     local = any(not source.url.startswith("http") for source in sources)
-    return _report(arguments, configuration, journals[0], status, local=local)
+    named = bool(chosen) or local or (proof.kind == "none" and bool(linked.offered()))
+    return _report(arguments, configuration, journal, status, chosen, named=named)
 
 
-def _run_child(command: Sequence[str], settings: ChildSettings, meanwhile: Callable[[], None]) -> int:
-    from variant_index.clients.process import run_client
-
-    if settings.configuration is None:
-        return run_client(command, settings.environment, meanwhile)
+@contextlib.contextmanager
+def _pip_files(settings: ChildSettings, proof: Evidence) -> Iterator[tuple[Mapping[str, str], Evidence]]:
+    """Make the files that pip reads and writes for us: a configuration, a report."""
+    wanted = proof.kind == "document" and proof.path is None  # a report that the user did not ask for
+    if settings.configuration is None and not wanted:
+        yield settings.environment, proof
+        return
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="variant-pip-") as folder:
-        file = Path(folder, "pip.conf")
-        file.write_text(settings.configuration)
-        return run_client(command, {**settings.environment, "PIP_CONFIG_FILE": str(file)}, meanwhile)
+        environment = settings.environment
+        if settings.configuration is not None:
+            file = Path(folder, "pip.conf")
+            file.write_text(settings.configuration)
+            environment = {**environment, "PIP_CONFIG_FILE": str(file)}
+        yield environment, replace(proof, path=Path(folder, "report.json")) if wanted else proof
 
 
 def _report(
-    arguments: PipArguments, configuration: PipConfiguration, journal: Journal, status: int, *, local: bool
+    arguments: PipArguments,
+    configuration: PipConfiguration,
+    journal: Journal,
+    status: int,
+    chosen: Sequence[Chosen],
+    *,
+    named: bool,
 ) -> int:
     """Say what was chosen and what went wrong, and return the exit status.
 
-    `local` says whether a source is a folder: the shim hands out its files, as it does chosen wheels.
+    `named` says whether a document of pip's names addresses of the shim: those of chosen wheels, and of the
+    files of sources that are folders.
     """
     from variant_index.clients.pip.report import exit_status, report_lines
 
     quiet = configuration.flag(arguments, "quiet")
     hints = journal.hints if status != 0 else ()
-    for line in report_lines(journal.chosen(), (*journal.warnings, *hints), journal.failures, quiet=quiet):
+    for line in report_lines(chosen, (*journal.warnings, *hints), journal.failures, quiet=quiet):
         _say(line)
     records = arguments.command == "lock" or configuration.value(arguments, "report") is not None
-    if records and (journal.chosen() or local):
+    if records and named:
         document = "lock file" if arguments.command == "lock" else "report"
         _say(f"warning: the {document} names addresses of the shim, which are gone now; keep only its hashes")
     return exit_status(status, failed=bool(journal.failures))

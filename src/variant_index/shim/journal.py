@@ -24,7 +24,6 @@ class Journal:
         self._report = report
         self._lock = threading.Lock()
         self._downloaded: dict[str, Chosen] = {}
-        self._considered: dict[str, Chosen] = {}
         self._warnings: dict[str, None] = {}
         self._failures: dict[str, None] = {}
         self._hints: dict[str, None] = {}
@@ -36,11 +35,6 @@ class Journal:
             self._downloaded[chosen.name] = chosen
         if new and self._report is not None:
             self._report("chosen", str(chosen))
-
-    def note_metadata(self, chosen: Chosen) -> None:
-        """Record that a client fetched the metadata of a chosen wheel, and perhaps no more."""
-        with self._lock:
-            self._considered[chosen.name] = chosen
 
     def warn(self, lines: Iterable[str]) -> None:
         """Record warnings; each is kept once."""
@@ -55,13 +49,13 @@ class Journal:
         self._note(self._failures, [line], "error")
 
     def chosen(self) -> list[Chosen]:
-        """Return the choices, by project: what was downloaded, else what had its metadata read.
+        """Return the choices whose wheels were fetched, by project, the last one of each.
 
-        An installer that backtracks reads several versions; the last one read is the one it settled on.
+        An installer that finds no metadata beside the wheels fetches those that it considers; the last one
+        is the one it settled on. Where only metadata was read nothing is known of what it took.
         """
         with self._lock:
-            latest = {**self._considered, **self._downloaded}
-        return [latest[name] for name in sorted(latest)]
+            return [self._downloaded[name] for name in sorted(self._downloaded)]
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ wheel names, with the label in the build tag: caches of clients then tell the bu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -41,6 +41,8 @@ class Chosen:
         label: the chosen label, `""` for the default wheel.
         reason: why it was chosen, one line.
         filename: the wheel's name upstream.
+        shown: the name under which it is listed; empty for the same.
+        hashes: as published.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Chosen:
     label: str
     reason: str
     filename: str
+    shown: str = ""
+    hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}: {self.label or 'the default wheel'} — {self.reason}"
@@ -215,8 +219,17 @@ def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
     kept = {}
     for wheel in choice.presented:
         file = release.wheels[wheel]
-        chosen = Chosen(release.name, str(release.version), wheel.label, choice.explanation, wheel.filename)
-        kept[wheel.filename] = Listed(replace(file, filename=legal_filename(wheel)), chosen)
+        shown = legal_filename(wheel)
+        chosen = Chosen(
+            release.name,
+            str(release.version),
+            wheel.label,
+            choice.explanation,
+            wheel.filename,
+            shown,
+            file.hashes,
+        )
+        kept[wheel.filename] = Listed(replace(file, filename=shown), chosen)
     return kept
 
 

@@ -182,7 +182,10 @@ def _newest_and_passed_over(
 
 
 def _listed(name: str, build: Build, label: str, reason: str, yanked: bool | str) -> Listed:
-    chosen = Chosen(name, str(build.version), label, printable(reason, 500), build.file.filename)
+    filename = build.file.filename
+    chosen = Chosen(
+        name, str(build.version), label, printable(reason, 500), filename, filename, build.file.hashes
+    )
     return Listed(replace(build.file, yanked=yanked), chosen)
 
 

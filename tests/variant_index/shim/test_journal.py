@@ -10,18 +10,11 @@ def choice(version: str, label: str = "cu128", name: str = "vtorch") -> Chosen:
     return Chosen(name, version, label, "because", f"{name}-{version}-py3-none-any-{label}.whl")
 
 
-def test_a_download_counts_more_than_metadata() -> None:
-    journal = Journal()
-    journal.note_download(choice("1.0"))
-    journal.note_metadata(choice("2.0"))
-    assert journal.chosen() == [choice("1.0")]
-
-
 def test_of_several_versions_the_last_one_counts() -> None:
     journal = Journal()
     for version in ("3.0", "2.0", "1.0"):
-        journal.note_metadata(choice(version))
-    journal.note_metadata(choice("5.0", name="another"))
+        journal.note_download(choice(version))
+    journal.note_download(choice("5.0", name="another"))
     assert journal.chosen() == [choice("5.0", name="another"), choice("1.0")]
 
 

@@ -11,7 +11,11 @@ from variant_index.errors import InputError, printable
 
 __all__ = ["PipArguments", "PipArgumentsError", "parse_arguments"]
 
-_ALIASES: Final = {"pypi-url": "index-url", "default-timeout": "timeout"}
+_ALIASES: Final = {
+    "pypi-url": "index-url",
+    "default-timeout": "timeout",
+    **dict.fromkeys(("destination-dir", "destination-directory"), "dest"),
+}
 
 # A proxy cannot stay: pip would ask it for the shim on loopback. It comes back as an environment variable.
 _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy"})
@@ -19,6 +23,7 @@ _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-ind
 _READ: Final = _TAKEN | {
     *("cert", "help", "no-cache-dir", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host"),
     *("verbose", "requirement", "constraint", "build-constraint", "ignore-requires-python"),
+    *("dest", "dry-run", "output", "wheel-dir"),
     *("platform", "python-version", "implementation", "abi"),
 }
 
@@ -38,12 +43,19 @@ class PipArguments:
         command: pip's command, None when there is none.
         options: long name -> the values given, in order (a flag's value is `""`), for every option that
             matters to us; the alias `--pypi-url` counts as `index-url`, `--default-timeout` as `timeout`.
+        position: where in `passed` the command stands, None when there is none.
     """
 
     original: tuple[str, ...]
     passed: tuple[str, ...]
     command: str | None
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    position: int | None = None
+
+    def passed_with(self, *words: str) -> tuple[str, ...]:
+        """Return `passed` with an option behind the command, which there must be."""
+        assert self.position is not None
+        return (*self.passed[: self.position + 1], *words, *self.passed[self.position + 1 :])
 
     @property
     def needs_index(self) -> bool:
@@ -78,6 +90,7 @@ def parse_arguments(arguments: Sequence[str]) -> PipArguments:
         PipArgumentsError: an abbreviated option could be one that we must take over.
     """
     command: str | None = None
+    position: int | None = None
     passed: list[str] = []
     options: dict[str, list[str]] = {}
     rest = iter(arguments)
@@ -86,17 +99,20 @@ def parse_arguments(arguments: Sequence[str]) -> PipArguments:
             passed.append(argument)
             if command is None:
                 command = next(rest, None)
-                passed += [command] if command is not None else []
+                if command is not None:
+                    position = len(passed)
+                    passed.append(command)
             passed += rest
         elif argument.startswith("--"):
             _long(argument, rest, passed, options, general=command is None)
         elif argument.startswith("-") and argument != "-":
             _short(argument, rest, passed, options, general=command is None)
         else:
-            command = argument if command is None else command
+            if command is None:
+                command, position = argument, len(passed)
             passed.append(argument)
     frozen = {name: tuple(values) for name, values in options.items()}
-    return PipArguments(tuple(arguments), tuple(passed), command, frozen)
+    return PipArguments(tuple(arguments), tuple(passed), command, frozen, position)
 
 
 def _long(

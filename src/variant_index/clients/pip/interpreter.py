@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from variant_index.errors import InputError, printable
 __all__ = ["Interpreter", "InterpreterError", "find_interpreter", "interpreter_at"]
 
 _WINDOWS = os.name == "nt"
+
+_PIP_VERSION = re.compile(r"""^__version__ = ["']([0-9][^"']{0,40})["']""", re.MULTILINE)
 
 
 class InterpreterError(InputError):
@@ -33,6 +37,18 @@ class Interpreter:
 
     executable: str
     origin: str
+
+    def pip_version(self) -> tuple[int, ...]:
+        """Return the version of its pip, empty where that does not tell; runs it only where no file does."""
+        text = None
+        if (module := _pip_module(self.executable)) is not None:
+            with contextlib.suppress(OSError):
+                found = _PIP_VERSION.search(module.read_text("utf-8", "replace"))
+                text = found[1] if found else None
+        if text is None:
+            text = _ask(self.executable, "import pip; print(pip.__version__)")
+        release = re.match(r"\d{1,6}(?:\.\d{1,6}){0,2}", text or "", re.ASCII)
+        return tuple(map(int, release[0].split("."))) if release else ()
 
     def prefix(self) -> str:
         """Return its `sys.prefix`; asks the interpreter only where the folder does not tell."""
@@ -107,12 +123,20 @@ def _python_in(folder: Path) -> str | None:
     return next((str(folder / name) for name in names if os.access(folder / name, os.X_OK)), None)
 
 
+def _pip_module(executable: str) -> Path | None:
+    """Return the file of an interpreter's pip where it can be told without running anything."""
+    if executable == sys.executable:
+        spec = importlib.util.find_spec("pip")
+        return Path(spec.origin) if spec is not None and spec.origin is not None else None
+    folder = Path(executable).absolute().parent.parent
+    places = ("lib/python*/site-packages/pip/__init__.py", "Lib/site-packages/pip/__init__.py")
+    return next((found for pattern in places for found in folder.glob(pattern)), None)
+
+
 def _has_pip(executable: str) -> bool:
     if executable == sys.executable:
         return importlib.util.find_spec("pip") is not None
-    folder = Path(executable).absolute().parent.parent
-    places = ("lib/python*/site-packages/pip/__init__.py", "Lib/site-packages/pip/__init__.py")
-    if any(True for pattern in places for _ in folder.glob(pattern)):
+    if _pip_module(executable) is not None:
         return True
     question = "import importlib.util as u; print('pip' if u.find_spec('pip') else '')"
     return bool(_ask(executable, question))
