@@ -49,6 +49,8 @@ def command(
     """Show what this machine can run, and where each fact came from.
 
     The profile of one machine lets another choose for it: a Docker build, a login node, CI.
+
+    Ends with status 3 when a GPU driver is present but did not say what it supports.
     """
     settings = DetectionSettings(machine, detection_timeout, on_detection_failure)
     # In the table every warning is one of the notes.
@@ -91,19 +93,22 @@ def _write(file: Path, profile: MachineProfile) -> None:
 
     if not file.absolute().parent.is_dir():
         raise InputError(f"{printable(str(file))}: there is no such folder to write it in")
-    with tempfile.NamedTemporaryFile(
-        "w", dir=file.parent, prefix=".", suffix=".tmp", delete=False
-    ) as temporary:
-        try:
-            temporary.write(profile.model_dump_json(indent=2) + "\n")
-            temporary.close()
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary.name, 0o666 & ~mask)  # noqa: PTH101 - a temporary file is private at first
-            os.replace(temporary.name, file)  # noqa: PTH105
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=file.parent, prefix=".", suffix=".tmp", delete=False
+        ) as temporary:
+            try:
+                temporary.write(profile.model_dump_json(indent=2) + "\n")
+                temporary.close()
+                mask = os.umask(0)
+                os.umask(mask)
+                os.chmod(temporary.name, 0o666 & ~mask)  # noqa: PTH101 - a temporary file is private at first
+                os.replace(temporary.name, file)  # noqa: PTH105
+            except BaseException:
+                Path(temporary.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:  # it would name the temporary file
+        raise InputError(f"{printable(str(file))}: it cannot be written: {error.strerror}") from None
 
 
 def _table(profile: MachineProfile) -> str:

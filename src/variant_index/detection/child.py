@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from variant_index.model.machine import MachineProfile, ProfileError, parse_prof
 __all__ = ["examine_gpus"]
 
 _SOURCE = "torch_variant_provider"
+
+_LIMIT = 16 * 1024 * 1024
 
 _GRACE = 2.0
 """Seconds that the child has beyond the limit to report which source did not answer within it."""
@@ -53,37 +56,39 @@ def examine_gpus(
 
 
 def _run(timeout: float, meanwhile: Callable[[], None]) -> tuple[int, bytes, list[str]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", _SOURCE, "--json", "--timeout", str(timeout)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Python puts the working directory first on the module path: it must not be the user's, where a
-        # stray json.py would be run. PYTHONSAFEPATH (3.11) leaves it out altogether.
-        cwd=Path(torch_variant_provider.__file__).parent.parent,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
-        start_new_session=os.name == "posix",
-    )
-    try:
-        meanwhile()
-        output, errors = child.communicate(timeout=timeout + _GRACE)
-    except subprocess.TimeoutExpired:
-        raise DetectionError(f"GPU detection did not answer in {timeout:g} s") from None
-    finally:
-        _end(child)
-    return child.returncode, output, errors.decode("utf-8", "replace").splitlines()
+    # Files, not pipes: what a driver leaves running cannot keep us waiting.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-m", _SOURCE, "--json", "--timeout", str(timeout)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            # Python puts the working directory first on the module path: it must not be the user's, where
+            # a stray json.py would be run. PYTHONSAFEPATH (3.11) leaves it out altogether.
+            cwd=Path(torch_variant_provider.__file__).parent.parent,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            start_new_session=os.name == "posix",
+        )
+        try:
+            meanwhile()
+            child.wait(timeout + _GRACE)
+        except subprocess.TimeoutExpired:
+            raise DetectionError(f"GPU detection did not answer in {timeout:g} s") from None
+        finally:
+            if child.returncode is None:
+                _kill(child)
+        for file in (output, errors):
+            file.seek(0)
+        lines = errors.read(_LIMIT).decode("utf-8", "replace").splitlines()
+        return child.returncode, output.read(_LIMIT), lines
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the child and of the processes it started."""
-    if child.returncode is None:
-        if os.name == "posix":
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-        else:
-            child.kill()
-        with suppress(subprocess.TimeoutExpired):  # a process that hangs in the kernel cannot be killed
-            child.wait(1)
-    for stream in (child.stdout, child.stderr):
-        if stream is not None:
-            stream.close()
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End the child and the processes it started."""
+    if os.name == "posix":
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    with suppress(subprocess.TimeoutExpired):  # a process that hangs in the kernel cannot be killed
+        child.wait(1)

@@ -8,6 +8,9 @@ __all__ = ["DetectionError"]
 
 
 class DetectionError(VariantIndexError):
-    """The machine could not be examined; nothing is assumed about it."""
+    """The machine could not be examined; nothing is assumed about it.
 
-    exit_code = 2
+    Ends like the provider's own command, `torch_variant_provider.__main__.UNANSWERED`.
+    """
+
+    exit_code = 3

@@ -71,6 +71,25 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert done.stderr == f"error: {tmp_path}/no/box.json: there is no such folder to write it in\n"
 
 
+def test_a_place_that_cannot_be_written_is_named() -> None:
+    place = "/proc/box.json"
+    if not Path("/proc").is_dir():
+        pytest.skip("needs a folder that nobody may write to")
+    done = run("machine", "--machine", "cpu", "--save", place)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {place}: it cannot be written: ")
+
+
+def test_the_status_of_a_driver_that_does_not_answer_is_documented_and_one(nvml_folder: Path) -> None:
+    variables = {"LD_LIBRARY_PATH": str(nvml_folder), "FAKE_INIT_CODE": "999"}
+    provider = [sys.executable, "-m", "torch_variant_provider"]
+    done = subprocess.run(provider, env={**clean_environment(), **variables}, capture_output=True, timeout=60)
+    assert (done.returncode, run("machine", **variables).returncode) == (3, 3)
+    assert "status 3" in run("machine", "--help").stdout
+    help_text = subprocess.run([*provider, "--help"], capture_output=True, text=True, timeout=60).stdout
+    assert "3 a driver" in help_text
+
+
 def test_named_machines() -> None:
     done = run("machine", "--machine", "cuda12.8-sm90")
     assert "No GPU" not in done.stdout
@@ -87,7 +106,7 @@ def test_a_driver_that_does_not_answer(nvml_folder: Path, tmp_path: Path) -> Non
     variables = {"LD_LIBRARY_PATH": str(nvml_folder), "FAKE_INIT_CODE": "999"}
     for arguments in ([], ["--json"]):
         done = run("machine", "--save", str(tmp_path / "x.json"), *arguments, **variables)
-        assert done.returncode == 2
+        assert done.returncode == 3
         assert "level" in done.stdout or "version" in done.stdout
         assert done.stderr.splitlines()[-1].startswith("error: GPU not detected: NVML: Unknown (code 999); ")
     assert not (tmp_path / "x.json").exists()
@@ -100,7 +119,7 @@ def test_a_driver_that_does_not_answer(nvml_folder: Path, tmp_path: Path) -> Non
 
 def test_a_hung_driver(nvml_folder: Path) -> None:
     done = run("machine", "--detection-timeout", "1", LD_LIBRARY_PATH=str(nvml_folder), FAKE_SLEEP_MS="60000")
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "not detected: NVML did not answer in 1 s" in done.stderr
 
 
