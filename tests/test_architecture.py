@@ -29,6 +29,7 @@ _ALLOWED: dict[str, set[str]] = {
     "upstream": {"errors", "model", "generations", "simple_api", "wheel"},
     "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
     "publish": {"errors", "model", "simple_api", "wheel"},
+    "repack": {"errors", "markers", "model", "torch_index", "wheel", "publish"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
     "shim": {
         "errors",
@@ -57,7 +58,7 @@ _ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
         "check",
-        *("clients", "demo", "generations", "torch_index", _PROVIDER),
+        *("clients", "demo", "generations", "repack", "torch_index", _PROVIDER),
     },
 }
 """Room -> the rooms it may import from; what flows in flows one way."""
@@ -75,6 +76,7 @@ _PURE = [
         _SRC / "variant_index" / "torch_index" / f"{name}.py"
         for name in ("backends", "builds", "decide", "family", "table")
     ),
+    *(_SRC / "variant_index" / "repack" / f"{name}.py" for name in ("metadata", "patterns", "plan", "rules")),
     *(path for path in (_SRC / "variant_index" / "model").glob("*.py") if path.name not in _FILES),
     *(_SRC / "variant_index" / "simple_api").glob("*.py"),
     _SRC / "variant_index" / "errors.py",

@@ -10,6 +10,7 @@ __all__ = ["COMMANDS", "overview"]
 COMMANDS: dict[str, str] = {
     "machine": "Show what this machine can run, and where each fact came from.",
     "label": "Turn ordinary wheels into variant wheels.",
+    "repack": "Turn per-backend builds into variants of one release, by rules.",
     "convert": "Rewrite variants documents of one published form as another.",
     "check": "Find what is wrong with wheels, releases and indexes.",
     "build": "Write a static index of wheels and variants.",

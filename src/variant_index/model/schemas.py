@@ -21,6 +21,7 @@ from variant_index.model.document import VariantsDocument
 from variant_index.model.explain_report import ExplainReport
 from variant_index.model.label_report import LabelReport
 from variant_index.model.machine import MachineProfile
+from variant_index.model.repack_report import RepackRecord, RepackReport
 
 __all__ = ["MODELS", "schema_text"]
 
@@ -28,6 +29,8 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "variants-document": ("A release's *-variants.json and a wheel's variant.json", VariantsDocument),
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
     "explain-report": ("What `variant-index explain --json` prints", ExplainReport),
+    "repack-report": ("What `variant-index repack --json` prints", RepackReport),
+    "repack-record": ("A line of the repack.jsonl that `variant-index repack` keeps", RepackRecord),
     "label-report": ("What `variant-index label --json` prints", LabelReport),
     "check-report": ("What `variant-index check --json` prints", CheckReport),
     "build-report": ("What `variant-index build --json` prints", BuildReport),

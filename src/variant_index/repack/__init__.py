@@ -1,0 +1,1 @@
+"""Repacking: per-backend builds as variants of one release, by rules."""

@@ -1,0 +1,224 @@
+"""Carries out a plan: several wheels at a time, each complete or not at all, and none a second time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from variant_index.errors import InputError, printable
+from variant_index.model.repack_report import RepackRecord
+from variant_index.publish.lock import lock_folder
+from variant_index.publish.reading import file_sha256
+from variant_index.repack.plan import Planned, Target
+from variant_index.repack.record import Records, up_to_date
+from variant_index.wheel.archive import Archive
+from variant_index.wheel.read import read_contents, read_record
+from variant_index.wheel.relabel import rewrite_wheel
+from variant_index.wheel.verify import verify_contents
+
+__all__ = ["Outcome", "carry_out"]
+
+_JOBS = min(4, os.cpu_count() or 1)
+
+Progress = Callable[[int], object]
+
+_State = Literal["written", "done"]
+_DONE: _State = "done"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one source.
+
+    Attributes:
+        planned: what was wanted.
+        states: for each target whether it was `written`, or `done` before.
+        sha256: of the source; None when it failed.
+        error: one printable line that names the source; None when all is there.
+    """
+
+    planned: Planned
+    states: tuple[_State, ...] = ()
+    sha256: str | None = None
+    error: str | None = None
+
+
+def carry_out(
+    planned: Iterable[Planned],
+    out: Path,
+    *,
+    force: bool = False,
+    verify: bool = False,
+    jobs: int = _JOBS,
+    progress: Progress | None = None,
+) -> Iterator[Outcome]:
+    """Write the planned wheels into a folder and yield what came of each source, in no particular order.
+
+    A wheel is done already when the folder's records name it with the same source and the same plan, and it
+    has not been touched since. A source counts as the same when its size and time are, otherwise when its
+    SHA-256 is. What a killed run left behind is cleared away. Stopping the iteration stops the work.
+
+    Args:
+        planned: the sources and what they become.
+        out: the folder; made when missing.
+        force: write everything again, over files with other content too.
+        verify: read all content first and compare it with RECORD, as `variant-index build` will.
+        jobs: how many sources are worked on at a time.
+        progress: called with the number of bytes of sources finished since the last call, from one thread
+            at a time.
+
+    Raises:
+        StoreError: another process is repacking into the folder.
+        OSError: the folder or its records cannot be written.
+    """
+    with lock_folder(out, "another run"):
+        for left in out.glob(".part-*"):
+            with suppress(OSError):
+                left.unlink()
+        records = Records(out)
+        work = _Work(out, records, force=force, verify=verify, progress=progress or (lambda _: None))
+        pool = ThreadPoolExecutor(jobs)
+        running: set[Future[Outcome]] = set()
+        try:
+            for one in planned:
+                running.add(pool.submit(work, one))
+                if len(running) >= 4 * jobs:
+                    finished, running = wait(running, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in finished)
+            while running:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in finished)
+        finally:
+            work.stop()
+            pool.shutdown(cancel_futures=True)
+        records.tidy()
+
+
+class _StoppedError(Exception):
+    """Somebody wants the work to end; nobody sees this."""
+
+
+class _Work:
+    """What the threads share."""
+
+    def __init__(self, out: Path, records: Records, *, force: bool, verify: bool, progress: Progress) -> None:
+        self._out, self._records = out, records
+        self._force, self._verify = force, verify
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Make the threads end at the next chunk."""
+        self._stopped = True
+
+    def _on_bytes(self, count: int) -> None:
+        if self._stopped:
+            raise _StoppedError
+        with self._lock:
+            self._progress(count)
+
+    def __call__(self, planned: Planned) -> Outcome:
+        try:
+            return self._repack(planned)
+        except _StoppedError:
+            return Outcome(planned, error="stopped")
+        except InputError as error:
+            return Outcome(planned, error=str(error))
+        except OSError as error:
+            name = printable(str(error.filename or planned.source.path))
+            return Outcome(planned, error=f"{name}: {error.strerror or 'cannot be read or written'}")
+
+    def _repack(self, planned: Planned) -> Outcome:
+        path = Path(planned.source.path)
+        status = path.stat()
+        known = [] if self._force else [self._known(target) for target in planned.targets]
+        if known and None not in known:
+            digests = {record.source_sha256 for record in known if record is not None}
+            stamps = {(record.source_size, record.source_mtime_ns) for record in known if record is not None}
+            same = stamps == {(status.st_size, status.st_mtime_ns)} and len(digests) == 1
+            sha256 = digests.pop() if same else file_sha256(path)
+            if same or digests == {sha256}:
+                if not same:
+                    for target in planned.targets:
+                        self._keep(target, planned, sha256, status)
+                self._on_bytes(status.st_size)
+                return Outcome(planned, tuple(_DONE for _ in known), sha256)
+        return self._write(planned, path)
+
+    def _known(self, target: Target) -> RepackRecord | None:
+        try:
+            status = (self._out / target.name).stat()
+        except FileNotFoundError:
+            return None
+        return up_to_date(self._records.get(target.name), target.digest, status)
+
+    def _write(self, planned: Planned, path: Path) -> Outcome:
+        states: list[_State] = []
+        with Archive(path) as archive:
+            archive.check_framing()
+            contents = read_contents(archive, planned.source.filename)
+            if contents.metadata != planned.source.metadata:
+                archive.refuse("changed while it was read; run again")
+            before = os.fstat(archive.fileno())
+            with _hashing(path) as hashed:
+                if self._verify:
+                    verify_contents(archive, read_record(archive, contents.dist_info)[0], self._quietly)
+                for number, target in enumerate(planned.targets):
+                    place = self._out / target.name
+                    old = place.stat().st_ino if place.exists() else None
+                    rewrite_wheel(
+                        archive,
+                        contents,
+                        target.filename,
+                        self._out,
+                        document=target.document,
+                        metadata=target.metadata if target.metadata != contents.metadata else None,
+                        force=self._force,
+                        progress=self._quietly if number else self._on_bytes,
+                    )
+                    states.append("done" if place.stat().st_ino == old else "written")
+            sha256 = hashed()
+            if _stamp(before) != _stamp(path.stat()):
+                for target, state in zip(planned.targets, states, strict=True):
+                    if state == "written":
+                        (self._out / target.name).unlink()
+                archive.refuse("changed while it was read; run again")
+        for target in planned.targets:
+            self._keep(target, planned, sha256, before)
+        return Outcome(planned, tuple(states), sha256)
+
+    def _quietly(self, _: int) -> None:
+        self._on_bytes(0)
+
+    def _keep(self, target: Target, planned: Planned, sha256: str, source: os.stat_result) -> None:
+        wheel = (self._out / target.name).stat()
+        self._records.add(
+            RepackRecord(
+                wheel=target.name,
+                size=wheel.st_size,
+                mtime_ns=wheel.st_mtime_ns,
+                plan=target.digest,
+                source=planned.source.path,
+                source_sha256=sha256,
+                source_size=source.st_size,
+                source_mtime_ns=source.st_mtime_ns,
+            )
+        )
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def _hashing(path: Path) -> Iterator[Callable[[], str]]:
+    """Hash a file beside the work of the block, which reads it too; ask for the digest behind the block."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(file_sha256, path).result

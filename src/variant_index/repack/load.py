@@ -1,0 +1,94 @@
+"""Reads what repacking starts from: rules files, built-in rule sets, and the wheels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from importlib import resources
+from pathlib import Path
+
+from variant_index.errors import InputError, printable
+from variant_index.model.filename import FilenameError, WheelFilename
+from variant_index.model.settings import read_settings_file
+from variant_index.publish.find import find_files
+from variant_index.repack.plan import Refused, SourceWheel
+from variant_index.repack.rules import RuleSet, parse_rules
+from variant_index.wheel.archive import Archive
+from variant_index.wheel.read import read_contents, refuse_broken
+
+__all__ = ["BUILT_IN", "built_in_text", "find_wheels", "load_rules", "read_sources"]
+
+BUILT_IN = ("pytorch", "torch-extension", "cupy", "jax")
+"""The rule sets that come with the package, in the order they are asked."""
+
+
+def built_in_text(name: str) -> bytes:
+    """Return the TOML text of a built-in set."""
+    assert name in BUILT_IN
+    return resources.files("variant_index.repack").joinpath("schemes", f"{name}.toml").read_bytes()
+
+
+def load_rules(wanted: Iterable[str] = ()) -> list[RuleSet]:
+    """Return rule sets, all built-in ones when none is named.
+
+    Args:
+        wanted: names of built-in sets, and paths of rules files.
+
+    Raises:
+        RulesError: a rules file is wrong.
+        SettingsError: a rules file cannot be read, or is not TOML.
+    """
+    return [
+        parse_rules(built_in_text(name) if name in BUILT_IN else read_settings_file(Path(name)), name)
+        for name in tuple(wanted) or BUILT_IN
+    ]
+
+
+def find_wheels(paths: Iterable[Path], out: Path) -> list[Path]:
+    """Return the wheels in folders, to any depth, and those given by name; those in `out` are left out.
+
+    Raises:
+        InputError: a path does not exist or is no wheel, or there are no wheels.
+    """
+    paths = list(paths)
+    for path in paths:
+        if path.is_file() and path.suffix != ".whl":
+            raise InputError(f"{printable(str(path))}: a wheel's name ends in .whl")
+    found = sorted(path for path in find_files(paths, exclude=out) if path.suffix == ".whl")
+    if not found:
+        names = ", ".join(printable(str(path)) for path in paths)
+        raise InputError(f"{names}: no wheels there")
+    return found
+
+
+def read_sources(
+    paths: Iterable[Path], on_file: Callable[[], object] | None = None
+) -> tuple[list[SourceWheel], list[Refused]]:
+    """Read the end of every wheel: its metadata, and whether it is one that can be published.
+
+    Content is not read: `variant-index build` does that. A bad wheel does not stop the others.
+    """
+    sources, refused = [], []
+    for path in paths:
+        try:
+            sources.append(_read(path))
+        except InputError as error:
+            refused.append(Refused(str(path), str(error)))
+        if on_file is not None:
+            on_file()
+    return sources, refused
+
+
+def _read(path: Path) -> SourceWheel:
+    try:
+        filename = WheelFilename.parse(path.name)
+    except FilenameError as error:
+        raise InputError(str(error)) from None
+    with Archive(path) as archive:
+        archive.check_framing()
+        contents = read_contents(archive, filename)
+        refuse_broken(contents)
+        # Names, sizes and checksums of all entries.
+        fingerprint = hashlib.sha256(archive.directory).hexdigest()
+    folders = tuple(reversed(path.absolute().parts[1:-1]))
+    return SourceWheel(str(path), folders, filename, contents.metadata, fingerprint)
