@@ -24,6 +24,7 @@ from variant_index.shim.torch_family import TorchFamily, held_back_note, present
 from variant_index.shim.verification import ChosenWheel, WheelVerifier, present_verified
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
+from variant_index.simple_api.shape import has_page_shape
 from variant_index.upstream.local import local_path
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
@@ -187,10 +188,12 @@ def _is_plain(raw: RawPage, form: str, accept: str | None) -> bool:
     if _SIDECAR_MARK in raw.body or urlsplit(raw.url).scheme == "file":
         return False
     if kind == JSON_TYPE:
-        return form == JSON_TYPE and _RELATIVE_IN_JSON.search(raw.body) is None
-    if kind == HTML_TYPE:
-        return _accepts_html(form, accept) and _RELATIVE_IN_HTML.search(raw.body) is None
-    return False
+        fits = form == JSON_TYPE and _RELATIVE_IN_JSON.search(raw.body) is None
+    elif kind == HTML_TYPE:
+        fits = _accepts_html(form, accept) and _RELATIVE_IN_HTML.search(raw.body) is None
+    else:
+        fits = False
+    return fits and has_page_shape(raw.body, raw.content_type)
 
 
 def _accepts_html(form: str, accept: str | None) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from tests.making import make_wheel
 from tests.variant_index.cli.test_variant_pip import Shell, posix_only, said
 from tests.variant_index.shim.family import DOCUMENT, LABELS, NAME, write_sidecar
-from tests.variant_index.upstream.fake_index import FakeIndex
+from tests.variant_index.upstream.fake_index import JSON_TYPE, FakeIndex, Route
 
 pytestmark = posix_only
 
@@ -80,7 +80,7 @@ def test_a_dry_run_says_what_would_be_taken(shell: Shell, index: FakeIndex) -> N
     (line,) = said(done)
     assert line.startswith(f"variant-pip: {NAME} 2.0: cu128 — ")
     assert said(shell.variant_pip("install", "--dry-run", *into("target", index), NAME, "old")) == []
-    assert list(shell.folder.iterdir()) == []
+    assert not (shell.folder / "target").exists()
 
 
 def test_what_is_installed_already_is_not_said(tmp_path: Path, shell: Shell, index: FakeIndex) -> None:
@@ -123,3 +123,13 @@ def test_nothing_of_ours_is_left_over(shell: Shell, index: FakeIndex) -> None:
     for arguments in ([NAME], [f"{NAME}==9"]):
         shell.variant_pip("install", *into("target", index), *arguments, TMPDIR=str(temporary))
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("body", [b'{"files": [', b'{"files": null}', b"<html>"])
+def test_what_is_no_page_is_one_line(body: bytes, shell: Shell, index: FakeIndex) -> None:
+    index.routes["/simple/dep/"] = Route(body, JSON_TYPE)
+    done = shell.variant_pip("install", *into("target", index), "dep")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    (line,) = said(done)
+    assert line.startswith(f"variant-pip: error: {index.url}dep/: ")

@@ -54,12 +54,12 @@ def test_what_stands_there(tmp_path: Path) -> None:
     document = tmp_path / "report.json"
     assert taken(Evidence("document", document), fetched, lambda _: []) == fetched  # this pip writes none
     document.write_bytes(b"\xff one")
-    texts: list[str] = []
-    assert (
-        taken(Evidence("document", document), [], lambda text: texts.append(text) or [CHOSEN, OTHER])
-        == fetched
-    )  # type: ignore[func-returns-value]
-    assert texts == ["\ufffd one"]
+
+    def chosen_in(text: str) -> list[Chosen]:
+        assert text == "\ufffd one"
+        return [CHOSEN, OTHER]
+
+    assert taken(Evidence("document", document), [], chosen_in) == fetched
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""What pip is spared: pages that make it end with a traceback."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
+from variant_index.simple_api.shape import has_page_shape
+
+FILE: dict[str, Any] = {"filename": "a-1.tar.gz", "url": "https://h/a-1.tar.gz", "hashes": {}}
+PAGE = ProjectPage("a", (ProjectFile("a-1.tar.gz", "https://h/a-1.tar.gz", {}, ">=3.8"),))
+
+
+def test_pages_have_it() -> None:
+    assert has_page_shape(render_json(PAGE), JSON_TYPE)
+    assert has_page_shape(render_json(PAGE), f"{JSON_TYPE}; charset=utf-8")
+    assert has_page_shape(render_html(PAGE), HTML_TYPE)
+    assert has_page_shape("<p>Gr\xfc\xdfe</p>".encode("latin-1"), "text/html; charset=ISO-8859-1")
+    assert has_page_shape(json.dumps({"files": [{**FILE, "requires-python": None}]}).encode(), JSON_TYPE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(None, [], 1, {}, {"files": None}, {"files": {}}, {"files": [1]}, {"files": [{}]}),
+        *({"files": [{**FILE, name: 1}]} for name in ("filename", "url", "hashes", "requires-python")),
+        {"files": [FILE, {**FILE, "hashes": None}]},
+    ],
+)
+def test_json_of_another_shape(content: object) -> None:
+    assert not has_page_shape(json.dumps(content).encode(), JSON_TYPE)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"files": [', b"\xff\xfe\xfa", b"[" * 100_000])
+def test_what_is_no_json(body: bytes) -> None:
+    assert not has_page_shape(body, JSON_TYPE)
+
+
+@pytest.mark.parametrize(
+    "content_type", [HTML_TYPE, "text/html; charset=utf-8", "text/html; charset=nonsense"]
+)
+def test_text_in_another_encoding(content_type: str) -> None:
+    assert not has_page_shape(b"<a href='https://h/a-1.tar.gz'>Gr\xfc\xdfe</a>", content_type)
+
+
+@given(body=st.binary(max_size=50), content_type=st.text(max_size=30) | st.just(JSON_TYPE))
+def test_anything_has_an_answer(body: bytes, content_type: str) -> None:
+    assert has_page_shape(body, content_type) in (True, False)
