@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import canonical_name
+from variant_index.publish.byte_range import requested_range
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, negotiate
 
 __all__ = ["IndexServer", "ServeError"]
@@ -83,7 +84,7 @@ class IndexServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD for files of the index."""
+    """Answers GET and HEAD for files of the index, and for parts of them."""
 
     server: IndexServer
     protocol_version = "HTTP/1.1"
@@ -99,6 +100,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
+
+    def do_POST(self) -> None:
+        # What was sent with it is not read, so nothing more can be on this connection.
+        self.close_connection = True
+        self._short(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "this index is read with GET and HEAD\n",
+            True,
+            ("Allow", "GET, HEAD"),
+            ("Connection", "close"),
+        )
+
+    # The base class looks for these names, and answers 501 where there is none.
+    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = do_POST  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
         """Keep stderr for errors."""
@@ -164,11 +179,23 @@ class _Handler(BaseHTTPRequestHandler):
         with file:
             status = os.fstat(file.fileno())
             tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
-            unchanged = tag in (self.headers.get("If-None-Match") or "")
-            self.send_response(HTTPStatus.NOT_MODIFIED if unchanged else HTTPStatus.OK)
-            if not unchanged:
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(status.st_size))
+            part = self._part(status.st_size, tag)
+            if tag in (self.headers.get("If-None-Match") or ""):
+                self.send_response(HTTPStatus.NOT_MODIFIED)
+                part = range(0)
+            elif part is None:
+                self.send_response(HTTPStatus.OK)
+                part = range(status.st_size)
+                self._describe(content_type, part)
+            elif part:
+                self.send_response(HTTPStatus.PARTIAL_CONTENT)
+                self._describe(content_type, part)
+                self.send_header("Content-Range", f"bytes {part[0]}-{part[-1]}/{status.st_size}")
+            else:
+                self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                self._describe(content_type, part)
+                self.send_header("Content-Range", f"bytes */{status.st_size}")
+            self.send_header("Accept-Ranges", "bytes")
             self.send_header("ETag", tag)
             self.send_header("Last-Modified", email.utils.formatdate(status.st_mtime, usegmt=True))
             # A port is reused for other indexes, so even wheels are asked for again (and not sent again).
@@ -177,16 +204,27 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Vary", "Accept")
             self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
-            if body and not unchanged:
-                self._copy(file, status.st_size)
+            if body and part:
+                self._copy(file, part)
 
-    def _copy(self, file: BinaryIO, size: int) -> None:
-        if size <= 1 << 16:
-            sent = self.wfile.write(file.read(size))
+    def _part(self, size: int, tag: str) -> range | None:
+        """Return which part of a file is asked for, None for all of it; only GET has parts."""
+        if self.command != "GET" or self.headers.get("If-Range", tag) != tag:
+            return None
+        return requested_range(self.headers.get("Range"), size)
+
+    def _describe(self, content_type: str, part: range) -> None:
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(part)))
+
+    def _copy(self, file: BinaryIO, part: range) -> None:
+        if len(part) <= 1 << 16:
+            file.seek(part.start)
+            sent = self.wfile.write(file.read(len(part)))
         else:
             self.wfile.flush()
-            sent = self.connection.sendfile(file, 0, size)
-        if sent != size:
+            sent = self.connection.sendfile(file, part.start, len(part))
+        if sent != len(part):
             # The file shrank meanwhile: only closing the connection tells the client.
             self.close_connection = True
 

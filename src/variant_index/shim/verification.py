@@ -157,6 +157,8 @@ class WheelVerifier:
         except UpstreamError as error:
             return Verdict(unread=f"{shown} was not compared with its release's document: {error}")
         except WheelError as error:
+            if error.rule == "WHL001":
+                return Verdict()  # gone, or not ours to read: who asks for it is told so
             if error.rule in _NOT_READ:
                 return Verdict(unread=f"not compared with its release's document: {error}")
             return Verdict(str(error))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.variant_index.publish.family import make_family, published_file
 from variant_index.publish.build import build_index
+from variant_index.publish.byte_range import requested_range
 from variant_index.publish.serve import IndexServer, ServeError
 from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, HTML_V1_TYPE, JSON_TYPE
@@ -35,6 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexServer]:
     (simple / "vdemo" / ".part-1.whl").write_text("secret")
     (simple / "vdemo" / "notes.txt").write_text("secret")
     (simple / "vdemo" / "vdemo-1.0.tar.gz").write_bytes(b"x" * 300_000)
+    (simple / "vdemo" / "vdemo-1.1.tar.gz").write_bytes(PARTS_DATA)
     for name in ("vdemo-2.0-variants.json", f"{WHEEL}", f"{WHEEL}.metadata"):
         place = folder / "out" / FILES / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -193,8 +195,85 @@ def test_only_loopback_names_are_answered(server: IndexServer, host: str, status
     assert ask(server, "/simple/", Host=host)[0] == status
 
 
-def test_other_methods_are_refused(server: IndexServer) -> None:
-    assert ask(server, "/simple/", "POST")[0] == 501
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
+def test_other_methods_are_not_allowed(server: IndexServer, method: str) -> None:
+    status, headers, _ = ask(server, "/simple/", method)
+    assert (status, headers["Allow"], headers["Connection"]) == (405, "GET, HEAD", "close")
+    assert ask(server, "/simple/", "BREW")[0] == 501
+
+
+PARTS = "/simple/vdemo/vdemo-1.1.tar.gz"
+PARTS_DATA = bytes(range(250)) * 400  # a part of it is sent from memory or by the system
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("bytes=0-0", range(1)),
+        ("bytes=10-19", range(10, 20)),
+        ("Bytes = 10-", range(10, 100_000)),
+        ("bytes=-7", range(99_993, 100_000)),
+        ("bytes=-200000", range(100_000)),
+        ("bytes=5-70000", range(5, 70_001)),
+        ("bytes=99999-200000", range(99_999, 100_000)),
+    ],
+)
+def test_a_part_of_a_file(server: IndexServer, wanted: str, expected: range) -> None:
+    status, headers, body = ask(server, PARTS, Range=wanted)
+    assert status == 206
+    assert body == PARTS_DATA[expected.start : expected.stop]
+    assert headers["Content-Range"] == f"bytes {expected[0]}-{expected[-1]}/100000"
+    assert headers["Content-Length"] == str(len(expected))
+
+
+@pytest.mark.parametrize("wanted", ["bytes=100000-", "bytes=100000-100001", "bytes=-0"])
+def test_no_part_of_a_file(server: IndexServer, wanted: str) -> None:
+    status, headers, body = ask(server, PARTS, Range=wanted)
+    assert (status, body, headers["Content-Range"]) == (416, b"", "bytes */100000")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *("bytes=5-2", "bytes=-", "bytes=1-2,4-5", "lines=1-2", "bytes=a-b", "bytes=+1-2", "bytes"),
+        *("bytes=1_0-20", f"bytes={'9' * 40}-"),
+    ],
+)
+def test_odd_ranges_get_the_whole_file(server: IndexServer, wanted: str) -> None:
+    status, headers, body = ask(server, PARTS, Range=wanted)
+    assert (status, body == PARTS_DATA, headers["Accept-Ranges"]) == (200, True, "bytes")
+
+
+@given(header=st.from_regex(r"bytes=[0-9]{0,3}-[0-9]{0,3}", fullmatch=True), size=st.integers(0, 500))
+def test_a_part_is_within_the_file(header: str, size: int) -> None:
+    part = requested_range(header, size)
+    first, last = header.removeprefix("bytes=").split("-")
+    if part is None:
+        assert (first and last and int(last) < int(first)) or not (first or last)
+    elif part:
+        assert 0 <= part[0] <= part[-1] < size
+        wanted = int(last) - int(first) + 1 if first and last else int(last) if last else size
+        assert len(part) <= wanted
+    else:
+        assert size == 0 or (int(first) >= size if first else int(last) == 0)
+
+
+def test_a_part_of_a_changed_file_is_the_whole_file(server: IndexServer) -> None:
+    tag = ask(server, PARTS)[1]["ETag"]
+    assert ask(server, PARTS, Range="bytes=1-2", If_Range=tag)[0] == 206
+    for other in ('"other"', f"W/{tag}", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert ask(server, PARTS, Range="bytes=1-2", If_Range=other)[0] == 200
+    assert ask(server, PARTS, Range="bytes=1-2", If_None_Match=tag)[0] == 304
+
+
+def test_a_head_has_no_parts(server: IndexServer) -> None:
+    status, headers, body = ask(server, PARTS, "HEAD", Range="bytes=1-2")
+    assert (status, body, headers["Content-Length"], headers["Accept-Ranges"]) == (
+        200,
+        b"",
+        "100000",
+        "bytes",
+    )
 
 
 def test_a_kept_connection_answers_without_the_40_ms_pause(server: IndexServer) -> None:
