@@ -17,7 +17,7 @@ from variant_index.errors import InputError
 __all__ = ["HOST", "Endpoint", "EndpointError"]
 
 HOST: Final = "127.0.0.1"
-_WAITING_CONNECTIONS: Final = 128
+_WAITING_CONNECTIONS: Final = 512
 
 
 class EndpointError(InputError):

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from variant_index.errors import VariantIndexError, printable
 from variant_index.model.filename import canonical_name
 from variant_index.shim.catalog import Catalog
+from variant_index.shim.connections import OpenConnections
 from variant_index.shim.endpoint import Endpoint
 from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
@@ -53,7 +54,7 @@ class Site:
 
 
 class ShimHandler(BaseHTTPRequestHandler):
-    """One connection. Unknown methods are answered 501, everything outside the token 404."""
+    """One connection. Other methods are answered 405 (unknown ones 501), all outside the token 404."""
 
     protocol_version = "HTTP/1.1"
     # One write for an answer, sent at once: see the server module.
@@ -87,6 +88,25 @@ class ShimHandler(BaseHTTPRequestHandler):
         """Answer a HEAD: what GET would say, without the body."""
         self.do_GET()
 
+    def do_POST(self) -> None:
+        """Refuse; what was sent with it is not read, so nothing more can be on this connection."""
+        self.close_connection = True
+        self._send_text(HTTPStatus.METHOD_NOT_ALLOWED, "this index is read with GET and HEAD")
+
+    # The base class looks for these names, and answers 501 where there is none.
+    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = do_POST  # noqa: N815
+
+    def handle_one_request(self) -> None:
+        """Wait for a request and answer it."""
+        super().handle_one_request()
+        self._connections.wait(self.connection)
+
+    def parse_request(self) -> bool:
+        """Read the headers."""
+        usable = super().parse_request()
+        self._connections.answer(self.connection)
+        return usable
+
     def version_string(self) -> str:
         """Name the server, without the Python version that the base class adds."""
         return "variant-index"
@@ -99,6 +119,12 @@ class ShimHandler(BaseHTTPRequestHandler):
         site = self.server.site  # type: ignore[attr-defined]  # set by ShimServer before it listens
         assert isinstance(site, Site)
         return site
+
+    @property
+    def _connections(self) -> OpenConnections:
+        connections = self.server.connections  # type: ignore[attr-defined]  # set by the server
+        assert isinstance(connections, OpenConnections)
+        return connections
 
     def _refused(self) -> bool:
         """Answer and hang up on requests that no installer sends."""
@@ -231,6 +257,8 @@ class ShimHandler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         if location is not None:
             self.send_header("Location", location)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD")
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

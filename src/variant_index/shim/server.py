@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from variant_index.errors import printable
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.catalog import Catalog
+from variant_index.shim.connections import OpenConnections
 from variant_index.shim.endpoint import Endpoint, EndpointError
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
@@ -121,10 +122,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.socket = endpoint.listener
         self.server_address = address
         self.site: Site | None = None
-        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self.connections = OpenConnections(_MAX_CONNECTIONS)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._free.acquire(blocking=False):
+        if self.connections.admit(request):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -133,7 +134,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            self.connections.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exception() if sys.version_info >= (3, 11) else sys.exc_info()[1]

@@ -25,6 +25,7 @@ from tests.variant_index.shim.serving import Shim, running_shim
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.detection import DetectionError
 from variant_index.model.machine import MachineProfile
+from variant_index.shim.connections import OpenConnections
 from variant_index.shim.journal import Journal
 from variant_index.shim.server import EndpointError, ShimServer
 from variant_index.simple_api.page import ProjectFile, ProjectPage
@@ -375,9 +376,11 @@ def test_another_host_header_is_refused(index: FakeIndex, shim: Shim, hosts: tup
     assert index.requests == []
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "BREW"])
-def test_other_methods_are_refused(shim: Shim, method: str) -> None:
-    assert shim.ask("a/", method).status == 501
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH"])
+def test_other_methods_are_not_allowed(shim: Shim, method: str) -> None:
+    answer = shim.ask("a/", method)
+    assert (answer.status, answer.headers["Allow"], answer.headers["Connection"]) == (405, "GET, HEAD", "close")
+    assert shim.ask("a/", "BREW").status == 501
 
 
 @pytest.mark.parametrize(
@@ -435,25 +438,49 @@ def test_idle_connections_do_not_keep_others_out(index: FakeIndex, shim: Shim) -
         connection.close()
 
 
-def test_more_connections_than_the_limit_are_hung_up_on_and_room_comes_back(
-    index: FakeIndex, shim: Shim
-) -> None:
+def test_half_open_connections_do_not_keep_others_out(index: FakeIndex, shim: Shim) -> None:
     index.add_project("a", [PLAIN])
     host, _, port = shim.authority.partition(":")
-    idle = [socket.create_connection((host, int(port))) for _ in range(128)]
-    time.sleep(0.3)
-    with socket.create_connection((host, int(port)), timeout=5) as late:
-        assert late.recv(1) == b""
-    for connection in idle:
+    connections = [socket.create_connection((host, int(port)), timeout=10) for _ in range(300)]
+    for connection in connections[200:]:
+        connection.sendall(b"GET /half HTTP/1.1\r\nHost:")
+    started = time.monotonic()
+    assert [shim.ask("a/").status for _ in range(20)] == [200] * 20
+    assert time.monotonic() - started < 5
+    assert connections[0].recv(1) == b""  # those that waited longest were closed
+    for connection in connections:
         connection.close()
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            assert shim.ask("a/").status == 200
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+
+
+def test_a_connection_that_is_answered_is_never_closed_for_another(index: FakeIndex, shim: Shim) -> None:
+    index.add_project("a", [PLAIN])
+    index.routes["/simple/a/"].seconds_before = 1
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(shim.ask, "a/")
+        time.sleep(0.3)
+        host, _, port = shim.authority.partition(":")
+        others = [socket.create_connection((host, int(port)), timeout=10) for _ in range(300)]
+        assert slow.result().status == 200
+    for connection in others:
+        connection.close()
+
+
+def test_no_more_are_answered_at_once_than_the_limit() -> None:
+    connections, others = OpenConnections(2), [socket.socket() for _ in range(4)]
+    assert connections.admit(others[0])
+    assert connections.admit(others[1])
+    for connection in others[:2]:
+        connections.answer(connection)
+    assert not connections.admit(others[2])
+    connections.wait(others[1])
+    assert connections.admit(others[2])  # in the place of the one that waits
+    connections.answer(others[1])
+    connections.answer(others[2])
+    assert not connections.admit(others[3])
+    connections.leave(others[0])
+    assert connections.admit(others[3])
+    for connection in others:
+        connection.close()
 
 
 def test_many_clients_at_once_detect_once(index: FakeIndex, tmp_path: Path) -> None:
