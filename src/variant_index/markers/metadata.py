@@ -7,18 +7,18 @@ from variant_index.markers.expression import MarkerError
 from variant_index.markers.requirement import WheelVariant, settle_requirement
 from variant_index.wheel.headers import header_block
 
-__all__ = ["MAX_METADATA_BYTES", "may_have_markers", "settle_metadata"]
-
-MAX_METADATA_BYTES = 4 << 20
-"""METADATA larger than this is not read."""
+__all__ = ["has_markers", "settle_metadata"]
 
 _MARK = b"variant_"
 _REQUIRES = b"requires-dist:"
 
 
-def may_have_markers(metadata: bytes) -> bool:
-    """Tell quickly whether METADATA may have variant markers; False is certain."""
-    return _MARK in header_block(metadata)
+def has_markers(metadata: bytes) -> bool:
+    """Tell whether METADATA has variant markers, be they such that can be decided or not."""
+    try:
+        return settle_metadata(metadata, WheelVariant()) is not metadata
+    except MarkerError:
+        return True
 
 
 def settle_metadata(metadata: bytes, variant: WheelVariant) -> bytes:
@@ -34,9 +34,9 @@ def settle_metadata(metadata: bytes, variant: WheelVariant) -> bytes:
     Raises:
         MarkerError: a requirement with a variant marker cannot be decided.
     """
-    if not may_have_markers(metadata):
-        return metadata
     head = header_block(metadata)
+    if _MARK not in head:
+        return metadata
     changed = False
     kept: list[bytes] = []
     for lines in _folded(head):

@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +20,8 @@ from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.present import Listed, Presented, present
+from variant_index.shim.settle import MarkerSettler
+from variant_index.shim.spliced import NewHashes, SplicedWheel
 from variant_index.shim.torch_family import TorchFamily, held_back_note, present_family
 from variant_index.shim.verification import ChosenWheel, WheelVerifier, present_verified
 from variant_index.simple_api.page import ProjectFile, ProjectPage
@@ -53,6 +55,21 @@ class Page:
     body: bytes
 
 
+@dataclass(frozen=True)
+class _Decided:
+    """A page before it is written.
+
+    Attributes:
+        presented: what to list.
+        documents: the variants documents by which its wheels were chosen.
+        spliced: address upstream -> wheel that gets another end on its way.
+    """
+
+    presented: Presented
+    documents: _Documents = field(default_factory=dict)
+    spliced: Mapping[str, SplicedWheel] = field(default_factory=dict)
+
+
 class Catalog:
     """The projects of all sources as this machine sees them; safe to share between threads."""
 
@@ -67,6 +84,8 @@ class Catalog:
         files: FileTable,
         wheels: LocalWheels,
         verifier: WheelVerifier,
+        settler: MarkerSettler,
+        hashes: NewHashes,
         family: TorchFamily | None = None,
         prefer: Preference = "hardware",
     ) -> None:
@@ -81,6 +100,8 @@ class Catalog:
             files: takes the files that are linked through the shim.
             wheels: reads wheels of local folders.
             verifier: compares chosen wheels with the documents they were chosen by.
+            settler: decides variant markers of chosen wheels.
+            hashes: knows the new hashes of wheels that change on their way.
             family: answers for the torch family; None where that comes from the user's sources as well.
             prefer: what comes first, a build that uses the hardware or the newest release.
         """
@@ -92,6 +113,8 @@ class Catalog:
         self._files = files
         self._wheels = wheels
         self._verifier = verifier
+        self._settler = settler
+        self._hashes = hashes
         self._family = family
         self._prefer = prefer
         self._lock = threading.Lock()
@@ -111,28 +134,27 @@ class Catalog:
         """
         if self._family is not None and name in self._family:
             presented = self._present_family(self._family, name)
-            return None if presented is None else self._render(presented, {}, form)
+            return None if presented is None else self._render(_Decided(presented), form)
         fetched = self._upstream.project(name, PREFER_JSON if form == JSON_TYPE else PREFER_HTML)
         if fetched is None:
             return None
         self._journal.warn(fetched.problems)
         if fetched.raw is not None and not fetched.found and _is_plain(fetched.raw, form, accept):
             return Page(fetched.raw.content_type, fetched.raw.body)
-        return self._render(*self._present(fetched), form)
+        return self._render(self._present(fetched), form)
 
-    def _render(self, presented: Presented, documents: _Documents, form: str) -> Page:
-        page = ProjectPage(
-            presented.name, tuple(self._linked(listed, documents) for listed in presented.files)
-        )
+    def _render(self, decided: _Decided, form: str) -> Page:
+        files = (self._linked(listed, decided) for listed in decided.presented.files)
+        page = ProjectPage(decided.presented.name, tuple(files))
         if form == JSON_TYPE:
             return Page(form, render_json(page))
         return Page(f"{form}; charset=utf-8", render_html(page))
 
-    def _present(self, fetched: FetchedProject) -> tuple[Presented, _Documents]:
+    def _present(self, fetched: FetchedProject) -> _Decided:
         page = fetched.page
         releases = group_releases(page)
         if not releases.with_variants:
-            return present(page, releases, {}, {}, TargetTags(())), {}
+            return _Decided(present(page, releases, {}, {}, TargetTags(())))
         self._journal.warn(page.problems)
         with ThreadPoolExecutor(1) as beside:
             # Both take a tenth of a second or more, and neither needs the other.
@@ -144,8 +166,9 @@ class Catalog:
             return present(page, releases, documents, supported, tags, prefer=self._prefer)
 
         presented, kept, problems = present_verified(by, documents.by_version, self._verifier)
+        presented, spliced = self._settler.settle(presented, releases, kept, supported)
         self._journal.warn((*documents.problems, *problems, *presented.warnings))
-        return presented, kept
+        return _Decided(presented, kept, spliced)
 
     def _present_family(self, family: TorchFamily, name: str) -> Presented | None:
         supported, tags = self._ask_target()
@@ -160,14 +183,17 @@ class Catalog:
             self._journal.hint(note)
         return presented
 
-    def _linked(self, listed: Listed, documents: _Documents) -> ProjectFile:
+    def _linked(self, listed: Listed, decided: _Decided) -> ProjectFile:
         file = listed.file
-        path = local_path(file.url)
-        if listed.chosen is None and path is None:
+        path, spliced = local_path(file.url), decided.spliced.get(file.url)
+        if listed.chosen is None and path is None and spliced is None:
             return file
-        if path is not None and path.suffix == ".whl" and file.core_metadata is False:
+        if spliced is not None:
+            file = spliced.entry(file, self._hashes.of(spliced))
+        elif path is not None and path.suffix == ".whl" and file.core_metadata is False:
             file = replace(file, core_metadata=self._wheels.metadata(path) is not None)
-        return replace(file, url=self._files.add(listed, ChosenWheel.of(listed, documents)))
+        wheel = ChosenWheel.of(listed, decided.documents)
+        return replace(file, url=self._files.add(listed, wheel, spliced))
 
     def _ask_target(self) -> tuple[Properties, TargetTags]:
         """Detect once; a failure stays a failure, so that it does not cost its time again for each page."""

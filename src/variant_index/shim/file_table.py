@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from variant_index.shim.present import Chosen, Listed
+from variant_index.shim.spliced import SplicedWheel
 from variant_index.shim.verification import ChosenWheel
 
 __all__ = ["FileTable", "Target"]
@@ -22,12 +23,14 @@ class Target:
         url: the file upstream (`http`, `https` or `file`).
         chosen: the variant choice it stands for, None for an ordinary local file.
         wheel: what to compare before it is handed out, None for a file that no variants document chose.
+        spliced: the new end that it gets on its way, None for a file that stays as it is.
     """
 
     filename: str
     url: str
     chosen: Chosen | None
     wheel: ChosenWheel | None = None
+    spliced: SplicedWheel | None = None
 
 
 class FileTable:
@@ -44,9 +47,11 @@ class FileTable:
         self._key = key
         self._targets: dict[str, Target] = {}
 
-    def add(self, listed: Listed, wheel: ChosenWheel | None = None) -> str:
+    def add(
+        self, listed: Listed, wheel: ChosenWheel | None = None, spliced: SplicedWheel | None = None
+    ) -> str:
         """Return the link to give to clients; its last part is the file's name."""
-        target = Target(listed.file.filename, listed.file.url, listed.chosen, wheel)
+        target = Target(listed.file.filename, listed.file.url, listed.chosen, wheel, spliced)
         what = f"{target.filename}\n{target.url}".encode()
         identity = hashlib.blake2b(what, digest_size=16, key=self._key).hexdigest()
         self._targets[identity] = target

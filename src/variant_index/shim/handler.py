@@ -20,6 +20,7 @@ from variant_index.shim.endpoint import Endpoint
 from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.spliced import SplicedWheel, SpliceStreamer
 from variant_index.shim.verification import ChosenWheel, WheelVerifier
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
 from variant_index.upstream.local import local_path
@@ -42,6 +43,7 @@ class Site:
         files: the files linked through the shim.
         wheels: reads wheels of local folders.
         verifier: compares chosen wheels with the documents they were chosen by.
+        streamer: passes wheels on that get another end.
         journal: takes what happens.
     """
 
@@ -50,6 +52,7 @@ class Site:
     files: FileTable
     wheels: LocalWheels
     verifier: WheelVerifier
+    streamer: SpliceStreamer
     journal: Journal
 
 
@@ -178,6 +181,9 @@ class ShimHandler(BaseHTTPRequestHandler):
         # Whoever asks for a range reads the metadata in the wheel.
         if self.command == "GET" and not is_metadata and "Range" not in self.headers and target.chosen:
             self._site.journal.note_download(target.chosen)
+        if target.spliced is not None:
+            self._send_spliced(target.spliced, is_metadata=is_metadata)
+            return
         suffix = _METADATA if is_metadata else ""
         path = local_path(target.url)
         if path is None:
@@ -204,6 +210,30 @@ class ShimHandler(BaseHTTPRequestHandler):
             return None
         release = f"{wheel.name} {wheel.version}"
         return f"{verdict.difference}; it is not handed out: run again, or without {release}"
+
+    def _send_spliced(self, wheel: SplicedWheel, *, is_metadata: bool) -> None:
+        """Send a wheel whose METADATA changes on the way, or that METADATA."""
+        kind = "application/octet-stream"
+        if is_metadata:
+            self._send(HTTPStatus.OK, wheel.splice.metadata, kind)
+            return
+        if self.command == "HEAD":
+            self._send_head(HTTPStatus.OK, kind, wheel.splice.size)
+            return
+        self._site.journal.hint(wheel.note)
+        begun = False
+        try:
+            for piece in self._site.streamer.stream(wheel):
+                if not begun:
+                    self._send_head(HTTPStatus.OK, kind, wheel.splice.size)
+                    begun = True
+                self.wfile.write(piece)
+        except VariantIndexError as error:
+            self._site.journal.fail(str(error))
+            if not begun:
+                self._send_text(HTTPStatus.FAILED_DEPENDENCY, str(error))
+            # Otherwise the client knows by the missing end that it has no wheel.
+            self.close_connection = True
 
     def _stream(self, path: Path, target: Target) -> None:
         """Send a file of this machine: a local index or a find-links folder."""

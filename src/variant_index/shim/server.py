@@ -22,6 +22,8 @@ from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.settle import MarkerSettler
+from variant_index.shim.spliced import NewHashes, SpliceStreamer
 from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.verification import WheelVerifier
 from variant_index.torch_index.settings import TorchSettings
@@ -78,7 +80,8 @@ class ShimServer:
         self._server = _Server(endpoint)
         files = FileTable(f"http://{endpoint.authority}/{endpoint.token}/f/", endpoint.token.encode())
         wheels = LocalWheels()
-        verifier = WheelVerifier(WheelReader(network))
+        reader, hashes = WheelReader(network), NewHashes(network)
+        verifier = WheelVerifier(reader)
         catalog = Catalog(
             Upstream(sources, network),
             SidecarReader(network),
@@ -88,10 +91,14 @@ class ShimServer:
             files=files,
             wheels=wheels,
             verifier=verifier,
+            settler=MarkerSettler(reader, network),
+            hashes=hashes,
             family=TorchFamily.open(torch, network) if torch is not None else None,
             prefer=torch.prefer if torch is not None else "hardware",
         )
-        self._server.site = Site(endpoint, catalog, files, wheels, verifier, journal)
+        self._server.site = Site(
+            endpoint, catalog, files, wheels, verifier, SpliceStreamer(network, hashes), journal
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.index_url = endpoint.index_url
         self.files = files

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["LocalFile", "RandomAccess"]
+__all__ = ["LocalFile", "Memory", "RandomAccess"]
 
 _HAS_PREAD = hasattr(os, "pread")
 
@@ -70,3 +70,19 @@ class LocalFile:
     def close(self) -> None:
         """Close it."""
         self._file.close()
+
+
+class Memory:
+    """Bytes that are there already."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """See `RandomAccess`."""
+        return self._data[offset : offset + length]
+
+    def close(self) -> None:
+        """Forget them."""
+        self._data = b""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.markers.expression import MarkerError
-from variant_index.markers.metadata import may_have_markers, settle_metadata
+from variant_index.markers.metadata import has_markers, settle_metadata
 from variant_index.markers.requirement import WheelVariant
 
 CU = WheelVariant("cu")
@@ -31,6 +31,7 @@ def test_lines_are_dropped_and_shortened() -> None:
     )
     assert settle_metadata(before + BODY, CU) == after + BODY
     assert settle_metadata(before, CU) == after
+    assert has_markers(before) and not has_markers(after)
     dos = (before + BODY).replace(b"\n", b"\r\n")
     assert settle_metadata(dos, CU) == (after + BODY).replace(b"\n", b"\r\n")
 
@@ -53,7 +54,7 @@ def test_folded_lines_become_one() -> None:
 )
 def test_without_variant_markers_the_same_object_comes_back(metadata: bytes) -> None:
     assert settle_metadata(metadata, CU) is metadata
-    assert not may_have_markers(HEAD + BODY)
+    assert not has_markers(metadata)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,7 @@ def test_without_variant_markers_the_same_object_comes_back(metadata: bytes) -> 
     ],
 )
 def test_what_cannot_be_decided_is_refused(line: bytes) -> None:
+    assert has_markers(HEAD + line)
     with pytest.raises(MarkerError) as raised:
         settle_metadata(HEAD + line + b"\n\n", CU)
     assert len(str(raised.value)) < 400
