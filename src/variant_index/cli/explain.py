@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,9 @@ from variant_index.errors import InputError, printable
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+    from packaging.version import Version
 
+    from variant_index.model.document import VariantsDocument
     from variant_index.model.explain_report import ExplainReport
     from variant_index.model.properties import Properties
     from variant_index.shim.target import TargetPython
@@ -135,9 +137,11 @@ def _explain_release(
     from variant_index.model.filename import canonical_name
     from variant_index.selection.choice import Choice
     from variant_index.shim.present import choose_release, held_back_releases, yanked_release
+    from variant_index.shim.verification import WheelVerifier, choose_verified
     from variant_index.shim.version_choice import choose_version
     from variant_index.upstream.project import Upstream
     from variant_index.upstream.releases import Release, group_releases
+    from variant_index.upstream.remote_wheel import WheelReader
     from variant_index.upstream.sidecar import SidecarReader
 
     name = canonical_name(requirement.name)
@@ -155,17 +159,21 @@ def _explain_release(
     documents = SidecarReader(network).read(relevant)
     warnings += documents.problems
 
-    def judge(release: Release) -> Choice:
-        machine = supported() if release.has_variants else {}
-        return choose_release(release, documents.by_version.get(release.version), machine, target.tags)
+    def choose(usable: Mapping[Version, VariantsDocument]) -> ReleaseVerdict | None:
+        def judge(release: Release) -> Choice:
+            machine = supported() if release.has_variants else {}
+            return choose_release(release, usable.get(release.version), machine, target.tags)
 
-    releases = dict(grouped.by_version)
-    if options.torch().prefer == "hardware":
-        choices = {release.version: judge(release) for release in relevant}
-        for version, reason in held_back_releases(releases, choices, documents.by_version).items():
-            releases[version] = yanked_release(releases[version], reason)
-    verdict = choose_version(requirement, releases.values(), target.tags, judge, allow_prereleases=pre)
-    return verdict, warnings
+        releases = dict(grouped.by_version)
+        if options.torch().prefer == "hardware":
+            choices = {release.version: judge(release) for release in relevant}
+            for version, reason in held_back_releases(releases, choices, usable).items():
+                releases[version] = yanked_release(releases[version], reason)
+        return choose_version(requirement, releases.values(), target.tags, judge, allow_prereleases=pre)
+
+    verifier = WheelVerifier(WheelReader(network))
+    verdict, problems = choose_verified(choose, documents.by_version, verifier)
+    return verdict, [*warnings, *problems]
 
 
 def _report(requirement: Requirement, verdict: ReleaseVerdict | None) -> ExplainReport:

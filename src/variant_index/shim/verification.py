@@ -19,6 +19,7 @@ from packaging.version import Version
 from variant_index.errors import UpstreamError, printable
 from variant_index.model.filename import sidecar_filename
 from variant_index.shim.present import Listed, Presented
+from variant_index.shim.version_choice import ReleaseVerdict
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import UnreachableError
@@ -27,7 +28,7 @@ from variant_index.upstream.remote_wheel import WheelReader
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
-__all__ = ["EAGER_WHEELS", "ChosenWheel", "Verdict", "WheelVerifier", "present_verified"]
+__all__ = ["EAGER_WHEELS", "ChosenWheel", "Verdict", "WheelVerifier", "choose_verified", "present_verified"]
 
 EAGER_WHEELS: Final = 8
 """So many wheels of a page are compared before it is sent; all at once, so they cost the time of one."""
@@ -196,10 +197,50 @@ def present_verified(
             break
         for wheel, difference in wrong:
             if left.pop(wheel.version, None) is not None:
-                problems.append(f"variants of {wheel.name} {wheel.version} are ignored: {difference}")
+                problems.append(_ignored(wheel, difference))
     else:
         presented = present(left)
     return presented, left, problems
+
+
+def choose_verified(
+    choose: Callable[[Mapping[Version, VariantsDocument]], ReleaseVerdict | None],
+    documents: Mapping[Version, VariantsDocument],
+    verifier: WheelVerifier,
+) -> tuple[ReleaseVerdict | None, list[str]]:
+    """Choose a release by the documents that the winning wheel does not contradict.
+
+    Args:
+        choose: chooses by some of the documents.
+        documents: the usable documents.
+        verifier: compares.
+
+    Returns:
+        The verdict, and one printable line for each document that was left out or not compared.
+
+    Raises:
+        UnreachableError: the winner's server is down.
+    """
+    left = dict(documents)
+    problems = []
+    while True:
+        verdict = choose(left)
+        winner = verdict.selected if verdict is not None else None
+        if verdict is None or winner is None or not winner.label:
+            return verdict, problems
+        version = verdict.release.version
+        wheel = ChosenWheel(verdict.release.name, version, winner.label, winner.file, left[version])
+        compared = verifier.verify(wheel)
+        if compared.unread is not None:
+            problems.append(compared.unread)
+        if compared.difference is None:
+            return verdict, problems
+        del left[version]
+        problems.append(_ignored(wheel, compared.difference))
+
+
+def _ignored(wheel: ChosenWheel, difference: str) -> str:
+    return f"variants of {wheel.name} {wheel.version} are ignored: {difference}"
 
 
 def _likely(

@@ -7,12 +7,13 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, unquote
 
+from variant_index.publish.byte_range import requested_range
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 
@@ -22,7 +23,7 @@ class Route:
     """One answer.
 
     `promised` is a Content-Length that differs from the body's; `unless` names a request header and the
-    value for which the answer is 304.
+    value for which the answer is 304; `ranged` answers a request for a range, instead of the right part.
     """
 
     body: bytes = b""
@@ -33,14 +34,34 @@ class Route:
     seconds_before: float = 0.0
     seconds_per_byte: float = 0.0
     unless: tuple[str, str] | None = None
+    ranged: Route | None = None
+
+
+def _part(route: Route, wanted: str) -> Route:
+    part = requested_range(wanted, len(route.body))
+    if part is None:
+        return route
+    if not part:
+        return replace(route, body=b"", status=416)
+    shown = f"bytes {part[0]}-{part[-1]}/{len(route.body)}"
+    return replace(
+        route,
+        body=route.body[part.start : part.stop],
+        status=206,
+        headers={**route.headers, "Content-Range": shown},
+    )
 
 
 class FakeIndex:
-    """Routes by path; anything else is 404. `requests` keeps `METHOD path` of everything asked."""
+    """Routes by path; anything else is 404.
+
+    `requests` keeps `METHOD path` of everything asked, `ranges` the path and header of requests for ranges.
+    """
 
     def __init__(self) -> None:
         self.routes: dict[str, Route] = {}
         self.requests: list[str] = []
+        self.ranges: list[str] = []
         self.not_modified = 0
         index = self
 
@@ -56,6 +77,9 @@ class FakeIndex:
                 if route.unless and self.headers.get(route.unless[0]) == route.unless[1]:
                     index.not_modified += 1
                     route = Route(status=304)
+                if "Range" in self.headers and route.status == 200:
+                    index.ranges.append(f"{self.path} {self.headers['Range']}")
+                    route = route.ranged or _part(route, self.headers["Range"])
                 self.send_response(route.status)
                 self.send_header("Content-Type", route.content_type)
                 length = len(route.body) if route.promised is None else route.promised
