@@ -145,7 +145,7 @@ def _loads(data: bytes, source: str) -> dict[str, Any]:
     except RecursionError:
         raise DocumentError(f"{printable(source)}: nested too deeply") from None
     except ValueError as error:
-        raise DocumentError(f"{printable(source)}: Invalid JSON: {printable(str(error))}") from None
+        raise DocumentError(f"{printable(source)}: not JSON: {printable(str(error))}") from None
     if not isinstance(content, dict):
         raise DocumentError(f"{printable(source)}: a variants document is a JSON object")
     return content

@@ -212,7 +212,9 @@ def parse_document(data: bytes, source: str, *, strict: bool = False) -> Variant
     try:
         document = VariantsDocument.model_validate_json(data)
     except ValidationError as error:
-        raise DocumentError(f"{printable(source)}: {first_rule(error)}", _rule(error)) from None
+        raise DocumentError(
+            f"{printable(source)}: {first_rule(error, VariantsDocument)}", _rule(error)
+        ) from None
     if strict and (disputed := _disputed(document, data)):
         problem, rule = disputed
         raise DocumentError(f"{printable(source)}: {printable(problem, 300)}", rule)

@@ -84,4 +84,6 @@ def parse_profile(data: bytes, source: str) -> MachineProfile:
     try:
         return MachineProfile.model_validate_json(data)
     except ValidationError as error:
-        raise ProfileError(f"{printable(source)}: not a machine profile: {first_rule(error)}") from None
+        raise ProfileError(
+            f"{printable(source)}: not a machine profile: {first_rule(error, MachineProfile)}"
+        ) from None

@@ -160,7 +160,7 @@ def parse_settings(data: bytes, source: str) -> VariantSettings:
     try:
         return VariantSettings.model_validate(content["variant"])
     except ValidationError as error:
-        raise SettingsError(f"{shown}: in [variant]: {first_rule(error)}") from None
+        raise SettingsError(f"{shown}: in [variant]: {first_rule(error, VariantSettings)}") from None
 
 
 def parse_toml(data: bytes, source: str) -> dict[str, Any]:

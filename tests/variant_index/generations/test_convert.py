@@ -451,10 +451,10 @@ def test_a_document_in_the_wanted_form_keeps_its_bytes() -> None:
 
 
 REFUSED: dict[str, tuple[object, str]] = {
-    "not JSON": (b"{", "Invalid JSON"),
-    "not UTF-8": (b'{"a": "\xff"}', "Invalid JSON"),
+    "not JSON": (b"{", "not JSON"),
+    "not UTF-8": (b'{"a": "\xff"}', "not JSON"),
     "deep": (b"[" * 100_000, "nested too deeply"),
-    "huge number": (b"9" * 5000, "Invalid JSON"),
+    "huge number": (b"9" * 5000, "not JSON"),
     "a list": ([], "a variants document is a JSON object"),
     "twice": (b'{"variants": {"a": {}, "a": {}}}', "key 'a' appears twice in one object"),
     "first of all drafts": ({"providers": ["p"], "variants": {}}, "providers"),
@@ -466,14 +466,14 @@ REFUSED: dict[str, tuple[object, str]] = {
     "label": (old({"A b\x07": CUDA}, {"nvidia": plugin()}), "variants.A b\\x07"),
     "null with properties": (old({"null": CUDA}, {"nvidia": plugin()}), "null variant has no properties"),
     "number": (old({"a": {"nvidia": {"f": [1]}}}, {"nvidia": plugin()}), "variants.a.nvidia.f"),
-    "no variants": ({"$schema": SCHEMAS + "v0.0.2.json"}, "variants: Field required"),
+    "no variants": ({"$schema": SCHEMAS + "v0.0.2.json"}, "variants: is missing"),
     "plugin-use": (
         old({"a": CUDA}, {"nvidia": plugin() | {"plugin-use": "often"}}),
         "providers.nvidia.plugin-use",
     ),
     "parts": (old({"a": CUDA}, {"nvidia": plugin()}, feature=["nvidia"]), "2 parts joined by '::'"),
     "part": (old({"a": CUDA}, {"nvidia": plugin()}, values=[["n"]]), "3 parts joined by '::'"),
-    "new": (document({"a": CUDA}) | {"x": 1}, "x: Extra inputs"),
+    "new": (document({"a": CUDA}) | {"x": 1}, "x: is not a known key"),
 }
 
 

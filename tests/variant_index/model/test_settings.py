@@ -61,15 +61,15 @@ def test_a_property_needs_a_provider() -> None:
     ("text", "rule"),
     [
         ("x = 1", r"f: has no \[variant\] table"),
-        ("variant = 1", "Input should be a valid dictionary"),
+        ("variant = 1", "must be a table"),
         ("x = ", "f: not TOML"),
         ("x = " + "[" * 100_000, "f: not TOML"),
-        ("[variant]\nprovider = {}", "provider: Extra inputs are not permitted"),
-        ("[variant]\nproviders = 1", "providers: Input should be a valid dictionary"),
+        ("[variant]\nprovider = {}", "provider: is not a known key"),
+        ("[variant]\nproviders = 1", "providers: must be a table"),
         ("[variant.default-priorities]\nnamespace = 1", "default-priorities.namespace"),
         ('[variant.default-priorities]\nnamespace = ["x"]', "providers.x is missing"),
         ('[variant.default-priorities]\nnamespace = ["amd"]\n' + RANK, "does not name rank"),
-        ("[variant.providers.Rank]\nrequires = ['x']", "String should match pattern"),
+        ("[variant.providers.Rank]\nrequires = ['x']", "may hold only the characters"),
         ("[variant.providers.rank]\nrequires = 'x'", "providers.rank.requires"),
         ("[variant.providers.rank]\nbuild-requires = ['x']", "publish static-properties"),
         ("[variant]\n#" + " " * (1 << 20), "larger than 1048576 bytes"),
@@ -113,3 +113,27 @@ def test_says_when_uv_would_not_answer(specifier: str, more: str, fits: bool) ->
 def test_a_static_nvidia_needs_no_plugin() -> None:
     text = '[variant.providers.nvidia]\nstatic-properties = {sm_arch = ["90_real"]}'
     assert parse_settings(text.encode(), "x").notices() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[variant]\nprovider = {}",
+            "provider: is not a known key (known are default-priorities, providers)",
+        ),
+        (
+            "[variant.default-priorities]\nnamespaces = ['a']",
+            "default-priorities.namespaces: is not a known key (known are namespace) (and 1 more)",
+        ),
+        (
+            "[variant.providers.a]\nrequire = ['x']",
+            "providers.a.require: is not a known key (known are requires, plugin-api, static-properties,"
+            " feature-order, builtin, optional)",
+        ),
+    ],
+)
+def test_unknown_keys_are_told_from_known_ones(text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text.encode(), "p.toml")
+    assert str(caught.value) == f"p.toml: in [variant]: {message}"
