@@ -62,7 +62,7 @@ def test_several_go_to_a_folder_and_a_bad_one_does_not_stop_the_others(source: P
     assert done.stdout == f"{out / NAME}\n"
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert [error.partition(str(tmp_path))[2].split(": ")[1] for error in errors] == [
-        "Invalid JSON",
+        "not JSON",
         "No such file or directory",
         f"larger than {MAX_DOCUMENT_BYTES} bytes",
         "Is a directory",
