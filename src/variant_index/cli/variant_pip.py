@@ -38,6 +38,9 @@ of every release that has them pip gets the build that this machine (or VARIANT_
 line says which and why. pip's options, configuration, output and exit status are unchanged. Here is its help:
 """
 
+_BESIDE_DETECTION = 15.0
+"""Seconds that everything else may take besides detection: pip's own limit."""
+
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
 
@@ -117,6 +120,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
 
         def serve() -> None:
             # Loading the server takes as long as pip needs to its first request, so they go side by side.
+            from variant_index.clients.pip.tags import target_platforms
             from variant_index.shim.journal import Journal
             from variant_index.shim.server import ShimServer
             from variant_index.upstream.cache import DiskCache
@@ -126,13 +130,18 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             cache = None if configuration.flag(arguments, "no-cache-dir") else DiskCache.of_user()
             network = Network(*network_settings, cache=cache)
             tags = _tags(arguments, configuration, interpreter, target)
-            machine = _machine(detection, journal)
+            machine = _machine(detection, journal, target_platforms(arguments, configuration))
             server = ShimServer(sources, network, machine, tags, journal, torch=torch, endpoint=endpoint)
             until_pip_ends.enter_context(server)
             served.append((journal, server.files))
 
         settings = child_settings(
-            os.environ, configuration, index_url=endpoint.index_url, proxy=proxy, isolated=arguments.isolated
+            os.environ,
+            configuration,
+            index_url=endpoint.index_url,
+            proxy=proxy,
+            isolated=arguments.isolated,
+            replaced=_patience(arguments, configuration, detection),
         )
         with _pip_files(settings, proof) as (environment, proof):
             passed = arguments.passed_with("--report", str(proof.path)) if ours else arguments.passed
@@ -239,8 +248,23 @@ def _torch(arguments: PipArguments, configuration: PipConfiguration) -> TorchSet
     return replace(settings, source=None) if configuration.flag(arguments, "no-index") else settings
 
 
-def _machine(detection: DetectionSettings, journal: Journal) -> Callable[[], MachineProfile]:
-    return lambda: detection.profile(lambda line: journal.warn([line]))
+def _patience(
+    arguments: PipArguments, configuration: PipConfiguration, detection: DetectionSettings
+) -> dict[str, str]:
+    """Return the option that makes pip wait longer; none where the user chose a time.
+
+    The first page with variants waits for the GPU drivers; pip's own limit would end before their time
+    does, and pip would ask again.
+    """
+    if configuration.value(arguments, "timeout", "default-timeout") or detection.machine is not None:
+        return {}
+    return {"timeout": f"{detection.timeout + _BESIDE_DETECTION:g}"}
+
+
+def _machine(
+    detection: DetectionSettings, journal: Journal, platforms: Sequence[str]
+) -> Callable[[], MachineProfile]:
+    return lambda: detection.profile(lambda line: journal.warn([line]), platforms)
 
 
 def _tags(
@@ -253,9 +277,9 @@ def _tags(
         from variant_index.clients.pip.tags import target_options, target_tags, target_version
         from variant_index.shim.target import tags_of
 
-        options = target_options(arguments)
+        options = target_options(arguments, configuration)
         if options:
-            version = target_version(arguments) or tags_of(target.executable).python_version
+            version = target_version(arguments, configuration) or tags_of(target.executable).python_version
             pip = pip_command(interpreter.executable)
             pip += [] if target is interpreter else ["--python", target.executable]
             found = target_tags(pip, options, os.environ, version)

@@ -41,7 +41,11 @@ def detect_cpu(environ: Mapping[str, str] | None = None) -> MachineProfile:
 
 
 def cpu_profile(
-    generic: Mapping[str, str], environ: Mapping[str, str], notes: list[str] | None = None
+    generic: Mapping[str, str],
+    environ: Mapping[str, str],
+    notes: list[str] | None = None,
+    *,
+    source: str = _SOURCE,
 ) -> MachineProfile:
     """Return the profile of a processor; pure.
 
@@ -49,6 +53,7 @@ def cpu_profile(
         generic: namespace -> what archspec calls the closest generic processor (`x86_64_v3`, `armv8.2a`).
         environ: the environment variables, for overrides.
         notes: remarks to pass on.
+        source: where `generic` comes from.
     """
     notes = list(notes or ())
     properties: dict[str, dict[str, list[str]]] = {}
@@ -58,11 +63,11 @@ def cpu_profile(
         ("aarch64", "version", FORCE_VERSION, versions),
     ):
         forced = environ.get(variable, "").strip().lower()
-        known, source = generic.get(namespace), _SOURCE
+        known, origin = generic.get(namespace), source
         if forced == "none":
-            known, source = None, variable
+            known, origin = None, variable
         elif forced and values_of(forced):
-            known, source = forced, variable
+            known, origin = forced, variable
         elif forced:
             example = values_of(known or "x86_64_v3")[:1] or ["8.2a"]
             notes.append(
@@ -71,7 +76,7 @@ def cpu_profile(
             )
         if known is not None and (values := values_of(known)):
             properties[namespace] = {feature: values}
-            facts[namespace] = {feature: Fact(value=values[0], source=source)}
+            facts[namespace] = {feature: Fact(value=values[0], source=origin)}
     return MachineProfile(
         properties=properties,
         feature_order={namespace: list(features) for namespace, features in properties.items()},

@@ -16,14 +16,8 @@ comes from the provider's own rules. What is not named is not there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from torch_variant_provider.amd import properties as amd
-from torch_variant_provider.facts import NONE, Knowledge
-from torch_variant_provider.intel import properties as intel
-from torch_variant_provider.nvidia import properties as nvidia
-from torch_variant_provider.overrides import amd_overrides, intel_overrides, nvidia_overrides
 from variant_index.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -94,55 +88,14 @@ def named_machine(name: str) -> MachineProfile:
     Raises:
         MachineNameError: a part is unknown, stands twice, or names no version or architecture.
     """
-    from variant_index.detection.cpu import cpu_profile
-    from variant_index.detection.merged import merged
+    from variant_index.detection.forced import forced_profile
 
-    forced = forced_by_name(name)
-    of_nvidia, (of_amd, _), of_intel = (
-        nvidia_overrides(forced),
-        amd_overrides(forced),
-        intel_overrides(forced),
-    )
-    processor = cpu_profile({}, forced)
-    warnings = [*of_nvidia.warnings, *of_amd.warnings, *of_intel.warnings, *processor.notes]
+    profile, warnings = forced_profile(forced_by_name(name), {}, name)
     if warnings:
         rule = warnings[0].partition(": ")[2].removesuffix("; it is ignored")
         raise MachineNameError(f"machine {printable(name)!r}: {printable(rule)}")
-    supported = {
-        "nvidia": nvidia.supported_properties(of_nvidia),
-        "amd": amd.supported_properties(of_amd),
-        "intel": intel.supported_properties(of_intel),
-    }
-    known = {"nvidia": of_nvidia, "amd": of_amd, "intel": of_intel}
-    return merged(_profile(name, known, supported), _named(processor, name))
-
-
-def _named(profile: MachineProfile, name: str) -> MachineProfile:
     facts = {
         namespace: {fact: found.model_copy(update={"source": name}) for fact, found in of_namespace.items()}
         for namespace, of_namespace in profile.facts.items()
     }
     return profile.model_copy(update={"facts": facts})
-
-
-def _profile(
-    name: str, known: Mapping[str, Knowledge], supported: Mapping[str, dict[str, list[str]]]
-) -> MachineProfile:
-    from variant_index.model.machine import Fact, MachineProfile
-
-    properties = {namespace: features for namespace, features in supported.items() if features}
-    return MachineProfile(
-        properties=properties,
-        feature_order={namespace: list(features) for namespace, features in properties.items()},
-        facts={
-            namespace: {
-                fact: Fact(
-                    value=found.value if isinstance(found.value, str) else list(found.value), source=name
-                )
-                for fact, found in knowledge.facts.items()
-                if found.value and found.value != NONE
-            }
-            for namespace, knowledge in known.items()
-            if namespace in properties
-        },
-    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -65,17 +66,23 @@ class DetectionSettings:
                 "or rocm6.4-gfx942"
             )
 
-    def profile(self, warn: Callable[[str], None] | None = None) -> MachineProfile:
+    def profile(
+        self, warn: Callable[[str], None] | None = None, platforms: Sequence[str] = ()
+    ) -> MachineProfile:
         """Return the machine's profile. A file goes before a name that is spelled alike.
 
         Args:
             warn: takes each warning, one line; None writes them to standard error.
+            platforms: the installer's target platforms, where the user chose any. Where this machine is
+                none of them, it is not asked: only what is certain of such a target is returned.
 
         Raises:
             InputError: the machine is neither a file that holds a profile nor a name.
             DetectionError: this machine, or the one in the file, could not be examined.
         """
         if self.machine is None:
+            if platforms and (other := _other_machine(platforms, warn)) is not None:
+                return other
             from variant_index.detection.this_machine import detect_machine
 
             return detect_machine(self.timeout, warn, self.on_failure)
@@ -96,6 +103,22 @@ class DetectionSettings:
 
             return settled(profile, warn, self.on_failure)
         return profile
+
+
+def _other_machine(platforms: Sequence[str], warn: Callable[[str], None] | None) -> MachineProfile | None:
+    import platform
+
+    from variant_index.detection.target import foreign_platform, target_machine
+
+    if foreign_platform(platforms, f"{sys.platform}_{platform.machine()}") is None:
+        return None
+    profile, warnings = target_machine(platforms, os.environ)
+    for warning in warnings:
+        if warn is None:
+            sys.stderr.write(f"{printable(warning, 400)}\n")
+        else:
+            warn(printable(warning, 400))
+    return profile
 
 
 def _is_file(path: str) -> bool:

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from variant_index.clients.pip.arguments import PipArguments
+from variant_index.clients.pip.configuration import PipConfiguration
 from variant_index.errors import UpstreamError
 from variant_index.selection.choice import TargetTags
 
-__all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_tags", "target_version"]
+__all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_platforms"]
+__all__ += ["target_tags", "target_version"]
 
-_OPTIONS: Final = ("platform", "python-version", "implementation", "abi")
+# The commands that have the options, and so read them from the configuration as well; whether an option
+# may be repeated.
+_COMMANDS: Final = frozenset({"download", "index", "install"})
+_OPTIONS: Final = {"platform": True, "python-version": False, "implementation": False, "abi": True}
 _TAG: Final = re.compile(r"[a-z0-9_.]+-[a-z0-9_.]+-[a-z0-9_.]+", re.IGNORECASE)
 
 
@@ -22,17 +27,33 @@ class TargetTagsError(UpstreamError):
     """pip did not say which tags its target has."""
 
 
-def target_options(arguments: PipArguments) -> tuple[str, ...]:
+def target_options(arguments: PipArguments, configuration: PipConfiguration) -> tuple[str, ...]:
     """Return the options by which the user chose a target other than the running interpreter, if any."""
-    return tuple(f"--{name}={value}" for name in _OPTIONS for value in arguments.all(name))
+    return tuple(
+        f"--{name}={value}" for name in _OPTIONS for value in _values(arguments, configuration, name)
+    )
 
 
-def target_version(arguments: PipArguments) -> str | None:
+def target_platforms(arguments: PipArguments, configuration: PipConfiguration) -> tuple[str, ...]:
+    """Return the platforms that the user chose, if any."""
+    return _values(arguments, configuration, "platform")
+
+
+def _values(arguments: PipArguments, configuration: PipConfiguration, name: str) -> tuple[str, ...]:
+    if arguments.command not in _COMMANDS:
+        return arguments.all(name)
+    if _OPTIONS[name]:
+        return configuration.values(arguments, name)
+    value = configuration.value(arguments, name)
+    return () if value is None else (value,)
+
+
+def target_version(arguments: PipArguments, configuration: PipConfiguration) -> str | None:
     """Return the version that `--python-version` means, None where it was not given.
 
     pip reads `3` as 3.0.0, `3.12` and `312` as 3.12.0; what it refuses is None.
     """
-    given = arguments.last("python-version") or ""
+    given = next(iter(_values(arguments, configuration, "python-version")), "")
     parts = [given[0], given[1:]] if "." not in given and len(given) > 1 else given.split(".")
     if len(parts) > 3 or not all(part.isascii() and part.isdigit() for part in parts):
         return None

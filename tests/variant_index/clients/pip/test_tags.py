@@ -9,28 +9,49 @@ import sys
 import pytest
 
 from variant_index.clients.pip.arguments import parse_arguments
+from variant_index.clients.pip.configuration import PipConfiguration
 from variant_index.clients.pip.tags import (
     TargetTagsError,
     tags_in_debug_output,
     target_options,
+    target_platforms,
     target_tags,
     target_version,
 )
 from variant_index.model.filename import WheelFilename
 
+NOTHING = PipConfiguration({}, {})
 PIP = (sys.executable, "-m", "pip")
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}
 
 
 def test_options_are_repeated_in_full() -> None:
     line = ["download", "--platform", "a", "--platform=b", "--python-version", "3.12", "--abi", "none", "x"]
-    assert target_options(parse_arguments(line)) == (
+    assert target_options(parse_arguments(line), NOTHING) == (
         "--platform=a",
         "--platform=b",
         "--python-version=3.12",
         "--abi=none",
     )
-    assert target_options(parse_arguments(["download", "x"])) == ()
+    assert target_options(parse_arguments(["download", "x"]), NOTHING) == ()
+
+
+def test_the_configuration_chooses_a_target_too() -> None:
+    configured = PipConfiguration(
+        {"global.python-version": "3.11", "download.abi": "cp311"}, {"platform": "a b", "abi": ""}
+    )
+    line = ["download", "--platform", "c", "x"]
+    assert target_platforms(parse_arguments(line), configured) == ("a", "b", "c")
+    assert target_options(parse_arguments(line), configured) == (
+        "--platform=a",
+        "--platform=b",
+        "--platform=c",
+        "--python-version=3.11",
+        "--abi=cp311",
+    )
+    assert target_version(parse_arguments(line), configured) == "3.11.0"
+    # `pip wheel` has no such options.
+    assert target_options(parse_arguments(["wheel", "x"]), configured) == ()
 
 
 def test_pip_tells_the_tags_of_another_machine() -> None:
@@ -54,7 +75,7 @@ def test_pip_tells_the_tags_of_another_machine() -> None:
     [("3", "3.0.0"), ("3.12", "3.12.0"), ("312", "3.12.0"), ("37", "3.7.0"), ("3.7.3", "3.7.3")],
 )
 def test_the_python_version_is_read_as_pip_does(given: str, meant: str) -> None:
-    assert target_version(parse_arguments(["download", "--python-version", given, "x"])) == meant
+    assert target_version(parse_arguments(["download", "--python-version", given, "x"]), NOTHING) == meant
     done = subprocess.run(
         [*PIP, "debug", "--verbose", f"--python-version={given}"],
         env=ENVIRONMENT,
@@ -68,7 +89,7 @@ def test_the_python_version_is_read_as_pip_does(given: str, meant: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "x", "3.x", "1.2.3.4", "3.", "٣"])
 def test_what_pip_refuses_is_no_version(given: str) -> None:
-    assert target_version(parse_arguments(["download", f"--python-version={given}", "x"])) is None
+    assert target_version(parse_arguments(["download", f"--python-version={given}", "x"]), NOTHING) is None
 
 
 def test_pips_refusal_is_an_error() -> None:
