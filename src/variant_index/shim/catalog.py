@@ -16,6 +16,7 @@ from variant_index.errors import VariantIndexError
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.selection.preference import Preference
+from variant_index.shim.every_variant import with_every_variant
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
@@ -88,6 +89,8 @@ class Catalog:
         hashes: NewHashes,
         family: TorchFamily | None = None,
         prefer: Preference = "hardware",
+        every_variant: bool = False,
+        needs_login: Callable[[str], bool] = lambda _url: False,
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -104,6 +107,8 @@ class Catalog:
             hashes: knows the new hashes of wheels that change on their way.
             family: answers for the torch family; None where that comes from the user's sources as well.
             prefer: what comes first, a build that uses the hardware or the newest release.
+            every_variant: whether the variants that were not chosen are listed as well, for lock files.
+            needs_login: tells the addresses to which clients cannot be sent, as they have no login there.
         """
         self._upstream = upstream
         self._sidecars = sidecars
@@ -117,6 +122,8 @@ class Catalog:
         self._hashes = hashes
         self._family = family
         self._prefer = prefer
+        self._every_variant = every_variant
+        self._needs_login = needs_login
         self._lock = threading.Lock()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
 
@@ -132,16 +139,22 @@ class Catalog:
             UpstreamError: a source failed.
             VariantIndexError: the machine or the target interpreter could not be asked.
         """
-        if self._family is not None and name in self._family:
+        if self._family is not None and name in self._family and not self._upstream.is_routed(name):
             presented = self._present_family(self._family, name)
             return None if presented is None else self._render(_Decided(presented), form)
         fetched = self._upstream.project(name, PREFER_JSON if form == JSON_TYPE else PREFER_HTML)
         if fetched is None:
             return None
         self._journal.warn(fetched.problems)
-        if fetched.raw is not None and not fetched.found and _is_plain(fetched.raw, form, accept):
+        if fetched.raw is not None and self._is_passed_on(fetched, fetched.raw, form, accept):
             return Page(fetched.raw.content_type, fetched.raw.body)
         return self._render(self._present(fetched), form)
+
+    def _is_passed_on(self, fetched: FetchedProject, raw: RawPage, form: str, accept: str | None) -> bool:
+        """Tell whether nothing is to be added to or changed in what the index sent."""
+        if fetched.found or fetched.more or (fetched.index and self._needs_login(fetched.index.url)):
+            return False
+        return _is_plain(raw, form, accept)
 
     def _render(self, decided: _Decided, form: str) -> Page:
         files = (self._linked(listed, decided) for listed in decided.presented.files)
@@ -167,6 +180,8 @@ class Catalog:
 
         presented, kept, problems = present_verified(by, documents.by_version, self._verifier)
         presented, spliced = self._settler.settle(presented, releases, kept, supported)
+        if self._every_variant:
+            presented = with_every_variant(presented, releases)
         self._journal.warn((*documents.problems, *problems, *presented.warnings))
         return _Decided(presented, kept, spliced)
 
@@ -186,7 +201,7 @@ class Catalog:
     def _linked(self, listed: Listed, decided: _Decided) -> ProjectFile:
         file = listed.file
         path, spliced = local_path(file.url), decided.spliced.get(file.url)
-        if listed.chosen is None and path is None and spliced is None:
+        if listed.chosen is None and path is None and spliced is None and not self._needs_login(file.url):
             return file
         if spliced is not None:
             file = spliced.entry(file, self._hashes.of(spliced))

@@ -26,10 +26,12 @@ from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.spliced import NewHashes, SpliceStreamer
 from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.verification import WheelVerifier
+from variant_index.torch_index.family import TORCH
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
 from variant_index.upstream.remote_wheel import WheelReader
+from variant_index.upstream.routing import Routing
 from variant_index.upstream.sidecar import SidecarReader
 from variant_index.upstream.source import Source
 
@@ -60,6 +62,8 @@ class ShimServer:
         torch: TorchSettings | None = None,
         port: int = 0,
         endpoint: Endpoint | None = None,
+        every_variant: bool = False,
+        routing: Routing | None = None,
     ) -> None:
         """Bind; the server answers once the context is entered.
 
@@ -72,6 +76,8 @@ class ShimServer:
             torch: where the torch family comes from and what is preferred; None for the user's sources.
             port: 0 for any free one.
             endpoint: an endpoint that listens already; it is closed with the server. None for a new one.
+            every_variant: whether the variants that were not chosen are listed as well, for lock files.
+            routing: projects that come from one index only, or from all; None for the usual order.
 
         Raises:
             EndpointError: the port is taken.
@@ -83,7 +89,7 @@ class ShimServer:
         reader, hashes = WheelReader(network), NewHashes(network)
         verifier = WheelVerifier(reader)
         catalog = Catalog(
-            Upstream(sources, network),
+            Upstream(sources, network, routing),
             SidecarReader(network),
             machine=machine,
             tags=tags,
@@ -93,11 +99,13 @@ class ShimServer:
             verifier=verifier,
             settler=MarkerSettler(reader, network),
             hashes=hashes,
-            family=TorchFamily.open(torch, network) if torch is not None else None,
+            family=_family(torch, network, routing),
             prefer=torch.prefer if torch is not None else "hardware",
+            every_variant=every_variant,
+            needs_login=network.needs_login,
         )
         self._server.site = Site(
-            endpoint, catalog, files, wheels, verifier, SpliceStreamer(network, hashes), journal
+            endpoint, catalog, files, wheels, verifier, SpliceStreamer(network, hashes), network, journal
         )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.index_url = endpoint.index_url
@@ -113,6 +121,15 @@ class ShimServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _family(
+    torch: TorchSettings | None, network: Network, routing: Routing | None
+) -> TorchFamily | None:
+    """Return the torch family; it follows torch, so where that is routed elsewhere there is none."""
+    if torch is None or (routing is not None and routing.source(TORCH) is not None):
+        return None
+    return TorchFamily.open(torch, network)
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
