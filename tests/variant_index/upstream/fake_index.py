@@ -77,8 +77,6 @@ class FakeIndex:
                 if route.unless and self.headers.get(route.unless[0]) == route.unless[1]:
                     index.not_modified += 1
                     route = Route(status=304)
-                if route.ranges and (asked := self.headers.get("Range")):
-                    route = route.part(asked)
                 if "Range" in self.headers and route.status == 200:
                     index.ranges.append(f"{self.path} {self.headers['Range']}")
                     route = route.ranged or _part(route, self.headers["Range"])
