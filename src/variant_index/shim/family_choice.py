@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from variant_index.shim.torch_family import FamilyProject
-from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned
+from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned, passed_over
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.decide import ReleaseDecision
 from variant_index.upstream.releases import Release
@@ -37,7 +38,9 @@ def choose_family_release(
 
     pinned = is_pinned(specifier)
     as_one = allow_prereleases or bool(specifier.prereleases)
-    passed_over: ReleaseVerdict | None = None
+    newest: ReleaseVerdict | None = None
+    refused = dict(project.unusable)
+    versions = [*refused, *(decision.version for decision in project.decisions)]
     for decision in sorted(
         project.decisions,
         key=lambda one: (as_one or not one.version.is_prerelease, one.version),
@@ -49,9 +52,11 @@ def choose_family_release(
         free = any(map(matches, decision.chosen)) and not decision.held_back
         verdict = _verdict(project.name, decision, matches, usable=free or pinned)
         if free or pinned:
-            return verdict
-        passed_over = passed_over or verdict
-    return passed_over
+            newer = passed_over(specifier, versions, decision.version, refused)
+            return replace(verdict, newer=newer)
+        newest = newest or verdict
+        refused[decision.version] = decision.held_back or "only other builds match"
+    return newest
 
 
 def passes_over(requirement: Requirement, project: FamilyProject) -> bool:

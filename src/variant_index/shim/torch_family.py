@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from packaging.version import Version
 
@@ -34,12 +34,14 @@ class FamilyProject:
         decisions: its releases, newest first.
         problems: what of the pages could not be read and why, one printable line each.
         warnings: what would have been chosen but was refused and why, one printable line each.
+        unusable: releases without any build for this machine and interpreter, and why.
     """
 
     name: str
     decisions: tuple[ReleaseDecision, ...]
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    unusable: Mapping[Version, str] = field(default_factory=dict)
 
 
 class TorchFamily:
@@ -122,7 +124,9 @@ class TorchFamily:
             allow_unhashed=self._allow_unhashed,
         )
         warnings = () if self._allow_unhashed else _unhashed_warning(project, decisions, supported, tags)
-        decided = FamilyProject(name, decisions, project.problems, warnings)
+        decided = FamilyProject(
+            name, decisions, project.problems, warnings, _unusable(project, decisions, tags)
+        )
         with self._lock:
             self._known[name] = (project, torch, decided)
         return decided
@@ -187,6 +191,19 @@ def _listed(name: str, build: Build, label: str, reason: str, yanked: bool | str
         name, str(build.version), label, printable(reason, 500), filename, filename, build.file.hashes
     )
     return Listed(replace(build.file, yanked=yanked), chosen)
+
+
+def _unusable(
+    project: TorchProject, decisions: Iterable[ReleaseDecision], tags: TargetTags
+) -> dict[Version, str]:
+    decided = {decision.version for decision in decisions}
+    return {
+        version: "none of its builds is for this machine"
+        if any(tags.position(build.wheel) is not None for build in builds)
+        else "none of its wheels fits this interpreter"
+        for version, builds in project.builds.items()
+        if version not in decided
+    }
 
 
 def _unhashed_warning(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from variant_index.selection.choice import Choice, TargetTags
 from variant_index.shim.present import yank_reason
@@ -16,7 +17,7 @@ from variant_index.upstream.releases import Release
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["FileVerdict", "ReleaseVerdict", "choose_version", "is_pinned"]
+__all__ = ["FileVerdict", "PassedOver", "ReleaseVerdict", "choose_version", "is_pinned", "passed_over"]
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,31 @@ class FileVerdict:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """A release that is newer than the chosen one.
+
+    Attributes:
+        version: its version.
+        reason: why it was not chosen, one line.
+    """
+
+    version: Version
+    reason: str
+
+
+@dataclass(frozen=True)
 class ReleaseVerdict:
     """The verdict on a release.
 
     Attributes:
         release: the release.
         files: those that can be installed in order of preference, then the others.
+        newer: the newer releases, newest first.
     """
 
     release: Release
     files: tuple[FileVerdict, ...]
+    newer: tuple[PassedOver, ...] = ()
 
     @property
     def selected(self) -> FileVerdict | None:
@@ -80,13 +96,50 @@ def choose_version(
         None when no release matches.
     """
     pinned = is_pinned(requirement.specifier)
-    newest: ReleaseVerdict | None = None
-    for release in _in_order(requirement.specifier, releases, allow_prereleases):
-        verdict = _judge_release(release, tags, judge, pinned=pinned)
-        if verdict.selected is not None:
-            return verdict
-        newest = newest or verdict
-    return newest
+    known = list(releases)
+    judged: dict[Version, ReleaseVerdict] = {}
+    for release in _in_order(requirement.specifier, known, allow_prereleases):
+        judged[release.version] = _judge_release(release, tags, judge, pinned=pinned)
+        if judged[release.version].selected is not None:
+            break
+    if not judged:
+        return None
+    last = next(reversed(judged.values()))
+    verdict = last if last.selected is not None else next(iter(judged.values()))
+    refused = {
+        version: one.files[0].reason if one.files else "it has no wheels and no source distribution"
+        for version, one in judged.items()
+    }
+    versions = (release.version for release in known)
+    newer = passed_over(requirement.specifier, versions, verdict.release.version, refused)
+    return replace(verdict, newer=newer)
+
+
+def passed_over(
+    specifier: SpecifierSet,
+    versions: Iterable[Version],
+    chosen: Version | None,
+    refused: Mapping[Version, str],
+) -> tuple[PassedOver, ...]:
+    """Return the releases that are newer than the chosen one and why not they, newest first.
+
+    Args:
+        specifier: what was asked for.
+        versions: all releases.
+        chosen: the chosen release, None for none.
+        refused: what was considered first and why it was not taken.
+    """
+    return tuple(
+        PassedOver(
+            version,
+            f"does not match {specifier}"
+            if not specifier.contains(version, prereleases=True)
+            else refused.get(version)
+            or "a prerelease, which only --pre or a specifier that names one allows",
+        )
+        for version in sorted(versions, reverse=True)
+        if chosen is None or version > chosen
+    )
 
 
 def _in_order(specifier: SpecifierSet, releases: Iterable[Release], allow_prereleases: bool) -> list[Release]:
