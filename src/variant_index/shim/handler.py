@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -20,10 +21,12 @@ from variant_index.shim.endpoint import Endpoint
 from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.relay import relay
 from variant_index.shim.spliced import SplicedWheel, SpliceStreamer
 from variant_index.shim.verification import ChosenWheel, WheelVerifier
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
 from variant_index.upstream.local import local_path
+from variant_index.upstream.network import Network
 
 __all__ = ["ShimHandler", "Site"]
 
@@ -44,6 +47,7 @@ class Site:
         wheels: reads wheels of local folders.
         verifier: compares chosen wheels with the documents they were chosen by.
         streamer: passes wheels on that get another end.
+        network: reads the files for which clients have no login.
         journal: takes what happens.
     """
 
@@ -53,6 +57,7 @@ class Site:
     wheels: LocalWheels
     verifier: WheelVerifier
     streamer: SpliceStreamer
+    network: Network
     journal: Journal
 
 
@@ -187,7 +192,11 @@ class ShimHandler(BaseHTTPRequestHandler):
         suffix = _METADATA if is_metadata else ""
         path = local_path(target.url)
         if path is None:
-            self._redirect(target.url + suffix)
+            url = target.url + suffix
+            if self._site.network.needs_login(url):
+                self._relay(url, target)
+            else:
+                self._redirect(url)
             return
         beside = Path(f"{path}{suffix}")
         if is_metadata and not beside.exists() and (metadata := self._site.wheels.metadata(path)) is not None:
@@ -235,6 +244,27 @@ class ShimHandler(BaseHTTPRequestHandler):
             # Otherwise the client knows by the missing end that it has no wheel.
             self.close_connection = True
 
+    def _relay(self, url: str, target: Target) -> None:
+        """Pass on a file for which the client has no login."""
+        begun = False
+        try:
+            with relay(self._site.network, url, self.command, dict(self.headers)) as passing:
+                if passing.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                    self._send_text(HTTPStatus.NOT_FOUND, f"{printable(target.filename)} is gone")
+                    return
+                begun = True
+                status, chunked = HTTPStatus(passing.status), passing.length is None
+                self._send_head(status, passing.content_type, passing.length, further=passing.headers)
+                for piece in passing.chunks if self.command != "HEAD" else ():
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                if chunked and self.command != "HEAD":
+                    self.wfile.write(b"0\r\n\r\n")
+        except VariantIndexError as error:
+            self._site.journal.fail(str(error))
+            if not begun:
+                self._send_text(HTTPStatus.FAILED_DEPENDENCY, str(error))
+            self.close_connection = self.close_connection or begun
+
     def _stream(self, path: Path, target: Target) -> None:
         """Send a file of this machine: a local index or a find-links folder."""
         try:
@@ -275,14 +305,20 @@ class ShimHandler(BaseHTTPRequestHandler):
         self,
         status: HTTPStatus,
         content_type: str,
-        length: int,
+        length: int | None,
         *,
         reason: str | None = None,
         location: str | None = None,
+        further: Mapping[str, str] | None = None,
     ) -> None:
         self.send_response(status, reason)
         self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(length))
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
+        for name, value in (further or {}).items():
+            self.send_header(name, value)
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         if location is not None:

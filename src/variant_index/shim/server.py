@@ -123,9 +123,7 @@ class ShimServer:
         self._server.server_close()
 
 
-def _family(
-    torch: TorchSettings | None, network: Network, routing: Routing | None
-) -> TorchFamily | None:
+def _family(torch: TorchSettings | None, network: Network, routing: Routing | None) -> TorchFamily | None:
     """Return the torch family; it follows torch, so where that is routed elsewhere there is none."""
     if torch is None or (routing is not None and routing.source(TORCH) is not None):
         return None

@@ -1,4 +1,4 @@
-"""One project over all sources: the first index that has it, plus find-links files."""
+"""One project over all sources: the first index that has it and find-links files, or as it is routed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.parse import MAX_PAGE_BYTES, parse_page
 from variant_index.upstream.find_links import FindLinks
 from variant_index.upstream.local import local_path, read_local_page
-from variant_index.upstream.network import Network
+from variant_index.upstream.network import Network, UnreachableError
 from variant_index.upstream.page import RawPage
+from variant_index.upstream.routing import Routing
 from variant_index.upstream.source import Source
 
 __all__ = ["PREFER_HTML", "PREFER_JSON", "FetchedProject", "Upstream"]
@@ -43,6 +44,7 @@ class FetchedProject:
         name: the project's normal name.
         index: the index that has it; None when only find-links locations do.
         raw: that index's page as sent; None when `index` is.
+        more: the pages of further indexes, where the user has them merged.
         found: files of find-links locations, which pip prefers over equal ones of the index.
         problems: what of the find-links locations was ignored and why, one printable line each.
     """
@@ -52,26 +54,33 @@ class FetchedProject:
     raw: RawPage | None
     found: tuple[ProjectFile, ...] = ()
     problems: tuple[str, ...] = ()
+    more: tuple[RawPage, ...] = ()
 
     @cached_property
     def page(self) -> ProjectPage:
-        """All files as one page, find-links files first.
+        """All files as one page, find-links files first; of equal names the first index's file is meant.
 
         Raises:
-            PageError: the index sent something that is not a page.
+            PageError: an index sent something that is not a page.
         """
         listed = ProjectPage(self.name, ())
         if self.raw is not None:
-            listed = parse_page(self.raw.body, self.raw.content_type, self.raw.url, self.name)
+            listed = self._parse(self.raw)
+        for raw in self.more:
+            listed = _merged(listed, self._parse(raw))
         known = {file.filename for file in self.found}
         files = [file for file in listed.files if file.filename not in known] if known else listed.files
         return ProjectPage(self.name, (*self.found, *files), listed.problems)
+
+    def _parse(self, raw: RawPage) -> ProjectPage:
+        return parse_page(raw.body, raw.content_type, raw.url, self.name)
 
 
 class Upstream:
     """The user's sources in their order; safe to share between threads."""
 
-    def __init__(self, sources: Sequence[Source], network: Network) -> None:
+    def __init__(self, sources: Sequence[Source], network: Network, routing: Routing | None = None) -> None:
+        self._routing = routing or Routing()
         self._indexes = tuple(source for source in sources if source.kind == "index")
         self._network = network
         self._find_links = FindLinks([source for source in sources if source.kind == "find-links"], network)
@@ -79,8 +88,9 @@ class Upstream:
     def project(self, name: str, accept: str = PREFER_JSON) -> FetchedProject | None:
         """Ask the indexes in order; the first that has the project answers for it alone.
 
-        Pages of several indexes are never merged, and an index that fails is an error and not a
-        reason to go on: otherwise whoever can stop a private index could put his own package in its place.
+        Pages of several indexes are merged only where the user says so. An index that fails is an error and
+        not a reason to go on: otherwise whoever can stop a private index could put his own package in its
+        place. A project with a route comes from there and nowhere else, find-links locations included.
 
         Args:
             name: the project's normal name (PEP 503).
@@ -91,12 +101,27 @@ class Upstream:
         """
         if not _NAME.fullmatch(name):
             return None
+        if (route := self._routing.source(name)) is not None:
+            raw = self._ask(route, name, accept)
+            return None if raw is None else FetchedProject(name, route, raw)
         found, problems = self._find_links.files(name)
+        first: Source | None = None
+        pages: list[RawPage] = []
         for source in self._indexes:
             raw = self._ask(source, name, accept)
-            if raw is not None:
-                return FetchedProject(name, source, raw, found, problems)
-        return FetchedProject(name, None, None, found, problems) if found else None
+            if raw is None:
+                continue
+            first = first or source
+            pages.append(raw)
+            if not self._routing.merges(name):
+                break
+        if not pages and not found:
+            return None
+        return FetchedProject(name, first, pages[0] if pages else None, found, problems, tuple(pages[1:]))
+
+    def is_routed(self, name: str) -> bool:
+        """Tell whether the user names the only index of a project."""
+        return self._routing.source(name) is not None
 
     def found(self, name: str) -> tuple[tuple[ProjectFile, ...], tuple[str, ...]]:
         """Return the files of find-links locations alone, and what of these was ignored.
@@ -108,12 +133,25 @@ class Upstream:
 
     def _ask(self, source: Source, name: str, accept: str) -> RawPage | None:
         url = source.project_url(name)
+        shown = printable(source.url)
         if (folder := local_path(url)) is not None:
+            if not folder.parent.is_dir():
+                raise UpstreamError(f"index {shown}: no such folder")
             return read_local_page(folder)
-        reply = self._network.get(url, limit=MAX_PAGE_BYTES, accept=accept)
+        try:
+            reply = self._network.get(url, limit=MAX_PAGE_BYTES, accept=accept)
+        except UnreachableError as error:
+            raise UnreachableError(f"index {shown} cannot be read: {error}") from None
         if reply.status == 200:
             return RawPage(reply.url, reply.headers.get("content-type", ""), reply.body)
         host = urlsplit(url).hostname or ""
         if reply.status in (404, 410) or (reply.status == 403 and _FORBIDDEN_MEANS_MISSING.fullmatch(host)):
             return None
-        raise UpstreamError(f"index {printable(source.url)} answered {reply.status} for project {name}")
+        remedy = f": {self._network.credentials.remedy()}" if reply.status in (401, 403) else ""
+        raise UpstreamError(f"index {shown} answered {reply.status} for project {name}{remedy}")
+
+
+def _merged(first: ProjectPage, other: ProjectPage) -> ProjectPage:
+    known = {file.filename for file in first.files}
+    new = (file for file in other.files if file.filename not in known)
+    return ProjectPage(first.name, (*first.files, *new), (*first.problems, *other.problems))
