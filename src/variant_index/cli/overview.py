@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "build": "Write a static index of wheels and variants.",
     "serve": "Serve a static index on loopback.",
     "explain": "Show which variant of a release would be chosen, and why.",
+    "run": "Run an installer behind the shim: uv, poetry, pdm, pip-tools, pipx.",
     "shim": "Run the variant-aware index in front of any installer.",
     "demo": "Install a small torch-like family as eight different machines.",
     "completion": "Print the shell completion script.",

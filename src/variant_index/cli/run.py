@@ -1,0 +1,230 @@
+"""`variant-index run`: any installer behind the shim."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import click
+
+from variant_index.cli.detection_options import detection_options
+from variant_index.cli.messages import say
+from variant_index.detection import DetectionSettings
+
+if TYPE_CHECKING:
+    from variant_index.clients.takeover import Index, Takeover
+    from variant_index.selection.choice import TargetTags
+    from variant_index.shim.journal import Journal
+    from variant_index.torch_index.settings import TorchSettings
+    from variant_index.upstream.network import Network
+    from variant_index.upstream.source import Source
+
+__all__ = ["command"]
+
+_T = TypeVar("_T")
+
+_EPILOG = """\b
+Examples:
+  variant-index run -- uv pip install torch
+  variant-index run -- poetry install
+  variant-index run -- pip-compile --generate-hashes requirements.in
+  variant-index run --machine cuda12.8-sm90 -- pdm lock
+"""
+
+
+@click.command(
+    name="run",
+    epilog=_EPILOG,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@detection_options
+@click.option(
+    "--torch-index",
+    metavar="URL|off",
+    help="PyTorch's index or a mirror, for torch and its family; `off` asks the installer's indexes.",
+)
+@click.option(
+    "--prefer",
+    type=click.Choice(["hardware", "version"]),
+    help="The newest release that uses the hardware (the default), or the newest release.",
+)
+@click.option(
+    "--allow-loopback-lock",
+    is_flag=True,
+    help="Let the installer write the shim's addresses, which are gone afterwards, into a lock file.",
+)
+@click.argument("client")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(
+    *,
+    machine: str | None,
+    detection_timeout: float,
+    on_detection_failure: Literal["error", "cpu"] | None,
+    torch_index: str | None,
+    prefer: str | None,
+    allow_loopback_lock: bool,
+    client: str,
+    arguments: tuple[str, ...],
+) -> int:
+    """Run an installer so that it gets the builds this machine can run.
+
+    CLIENT is uv, uvx, pip, poetry, pdm, pip-compile, pip-sync or pipx, as found on PATH or named by its path.
+    Its sources are taken over from its own options, variables and configuration files, none of which are
+    changed. Output and exit status are its own, plus a line for every choice; where a source failed the
+    status is 3. What would write the shim's address into a lock or project file is refused.
+    """
+    from variant_index.clients.process import become, end_like
+    from variant_index.clients.select import take_over_client
+    from variant_index.clients.takeover import AsIs
+
+    detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
+    detection.check()
+    if Path(client).name.removesuffix(".exe") in ("pip", "pip3"):
+        return _run_pip(arguments, detection, torch_index=torch_index, prefer=prefer)
+    taken = take_over_client(
+        client, arguments, os.environ, Path.cwd(), allow_loopback_lock=allow_loopback_lock
+    )
+    if isinstance(taken, AsIs):
+        if taken.note:
+            say("note", taken.note)
+        become((client, *arguments))
+    torch = partial(_torch, torch_index=torch_index, prefer=prefer)
+    return end_like(_run_behind_shim(taken, detection, torch))
+
+
+def _run_behind_shim(
+    takeover: Takeover, detection: DetectionSettings, torch: Callable[[Index], TorchSettings]
+) -> int:
+    from variant_index.clients.process import run_client
+    from variant_index.shim.endpoint import Endpoint
+    from variant_index.shim.journal import Journal
+
+    indexes = [(index, _sources(index), torch(index)) for index in takeover.indexes]
+    endpoints = {index.name: Endpoint.open() for index in takeover.indexes}
+    network = _network(takeover, [source for _, sources, _ in indexes for source in sources])
+    journal = Journal()
+    tags = _once(lambda: _tags(takeover.python()))
+    machine = _once(lambda: detection.profile(lambda line: journal.warn([line])))
+    for line in takeover.warnings:
+        say("warning", line)
+    with contextlib.ExitStack() as until_the_end:
+        folder = Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="variant-index-")))
+        urls = {name: endpoint.index_url for name, endpoint in endpoints.items()}
+        child = takeover.child(urls, folder)
+        for name, text in child.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+        def serve() -> None:
+            from variant_index.shim.server import ShimServer
+
+            for index, sources, settings in indexes:
+                server = ShimServer(
+                    sources,
+                    network,
+                    machine,
+                    tags,
+                    journal,
+                    torch=settings,
+                    endpoint=endpoints[index.name],
+                    every_variant=takeover.locks,
+                )
+                until_the_end.enter_context(server)
+
+        status = run_client(child.command, child.environment, serve)
+        if child.proof is not None and status == 0 and not (folder / child.proof).exists():
+            journal.fail(f"{child.command[0]} did not load the plugin that leads it to the shim")
+    return _report(takeover, journal, status)
+
+
+def _report(takeover: Takeover, journal: Journal, status: int) -> int:
+    from variant_index.clients.pip.report import exit_status, report_lines
+
+    hints = journal.hints if status != 0 else ()
+    chosen = () if takeover.locks else journal.chosen()
+    lines = report_lines(chosen, (*journal.warnings, *hints), journal.failures, quiet=takeover.quiet)
+    for line in lines:
+        kind, colon, rest = line.partition(": ")
+        if colon and kind in ("warning", "error"):
+            say(kind, rest)
+        else:
+            click.echo(f"variant-index: {line}", err=True)
+    return exit_status(status, failed=bool(journal.failures))
+
+
+def _once(ask: Callable[[], _T]) -> Callable[[], _T]:
+    """Return a function that asks at its first call and is safe to call from any thread."""
+    lock = threading.Lock()
+    answers: list[_T] = []
+
+    def answer() -> _T:
+        with lock:
+            if not answers:
+                answers.append(ask())
+            return answers[0]
+
+    return answer
+
+
+def _sources(index: Index) -> list[Source]:
+    from variant_index.upstream.source import Source
+
+    return [
+        *(Source(url if "://" in url else Path(url).absolute().as_uri()) for url in index.urls),
+        *map(Source.find_links, index.find_links),
+    ]
+
+
+def _network(takeover: Takeover, sources: Sequence[Source]) -> Network:
+    from variant_index.upstream.cache import DiskCache
+    from variant_index.upstream.credentials import Credentials
+    from variant_index.upstream.network import Network
+
+    options = takeover.network
+    return Network(
+        options.cert,
+        options.proxy,
+        options.trusted_hosts,
+        options.timeout,
+        cache=DiskCache.of_user(),
+        credentials=Credentials(sources, environment=os.environ),
+    )
+
+
+def _torch(index: Index, *, torch_index: str | None, prefer: str | None) -> TorchSettings:
+    from variant_index.torch_index.settings import torch_settings
+
+    settings = torch_settings(os.environ, torch_index=torch_index, prefer=prefer, own_index=index.own)
+    return settings if index.urls else replace(settings, source=None)
+
+
+def _tags(python: str) -> TargetTags:
+    from variant_index.shim.target import tags_of
+
+    return tags_of(python)
+
+
+def _run_pip(
+    arguments: tuple[str, ...], detection: DetectionSettings, *, torch_index: str | None, prefer: str | None
+) -> int:
+    """Run variant-pip, which reads the same settings from variables."""
+    from variant_index.cli.variant_pip import main
+    from variant_index.detection.settings import MACHINE, ON_FAILURE, TIMEOUT
+
+    settings = {
+        MACHINE: detection.machine,
+        TIMEOUT: str(detection.timeout),
+        ON_FAILURE: detection.on_failure,
+        "VARIANT_INDEX_TORCH_INDEX": torch_index,
+        "VARIANT_INDEX_PREFER": prefer,
+    }
+    os.environ.update({name: value for name, value in settings.items() if value is not None})
+    return main(arguments)

@@ -1,0 +1,1 @@
+"""pipx behind the shim: the pip or uv that it runs is told through its variables."""

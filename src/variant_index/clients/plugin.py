@@ -1,0 +1,58 @@
+"""A throw-away plugin for installers written in Python: found through `PYTHONPATH`, gone with its folder.
+
+Poetry and pdm take indexes from the project's files only, which are not ours to change; their plugin APIs
+are the documented way to other ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from variant_index.clients.takeover import Child, reach_loopback
+
+__all__ = ["PROOF", "plugged_in"]
+
+PROOF: Final = "taken-over"
+"""The file by which a plugin says that it was loaded."""
+
+
+def plugged_in(
+    command: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    group: str,
+    plugin: Path,
+    entry: str,
+    indexes: Mapping[str, object],
+) -> Child:
+    """Return a child that loads a plugin.
+
+    Args:
+        command: the program and its arguments.
+        environment: the variables.
+        folder: the throw-away folder.
+        group: the entry point group in which the installer looks for plugins.
+        plugin: the plugin's one module, which may import only the standard library and the installer.
+        entry: the name in it.
+        indexes: what the plugin is told, in the variable `VARIANT_INDEX_PLUGIN`. The plugin takes this and
+            our part of `PYTHONPATH` out of its environment, so that its children do not see them.
+    """
+    module = "_variant_index_plugin"
+    files = {
+        f"{module}.py": plugin.read_text(encoding="utf-8"),
+        f"{module}-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: variant-index-plugin\nVersion: 1\n",
+        f"{module}-1.dist-info/entry_points.txt": f"[{group}]\nvariant-index = {module}:{entry}\n",
+    }
+    former = environment.get("PYTHONPATH")
+    told = {"folder": str(folder), "pythonpath": former, "proof": PROOF, "indexes": indexes}
+    variables = {
+        **reach_loopback(environment),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), former))),
+        "VARIANT_INDEX_PLUGIN": json.dumps(told),
+    }
+    return Child(command, variables, files, PROOF)
