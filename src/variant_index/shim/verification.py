@@ -189,7 +189,7 @@ def present_verified(
         The page, the documents left, and one printable line for each that is not.
     """
     left = dict(documents)
-    problems = []
+    problems: list[str] = []
     for _ in range(_ROUNDS):
         presented = present(left)
         wrong = verifier.differences(_likely(presented, left, verifier))
@@ -222,7 +222,7 @@ def choose_verified(
         UnreachableError: the winner's server is down.
     """
     left = dict(documents)
-    problems = []
+    problems: list[str] = []
     while True:
         verdict = choose(left)
         winner = verdict.selected if verdict is not None else None
