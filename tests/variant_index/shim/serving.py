@@ -16,6 +16,7 @@ from variant_index.selection.choice import TargetTags
 from variant_index.shim.journal import Journal
 from variant_index.shim.server import ShimServer
 from variant_index.simple_api.render import JSON_TYPE
+from variant_index.upstream.cache import DiskCache
 from variant_index.upstream.network import Network
 from variant_index.upstream.source import Source
 
@@ -70,6 +71,7 @@ def running_shim(
     machine: Callable[[], MachineProfile] | None = None,
     tags: Callable[[], TargetTags] | None = None,
     journal: Journal | None = None,
+    cache: DiskCache | None = None,
 ) -> Iterator[Shim]:
     """Run a shim; `calls` records when the machine and the interpreter were asked."""
     known: Sequence[Source] = [source if isinstance(source, Source) else Source(source) for source in sources]
@@ -83,7 +85,7 @@ def running_shim(
         shim.calls.append("tags")
         return tags() if tags else ANY
 
-    network = Network(timeout=2)
+    network = Network(timeout=2, cache=cache)
     with ShimServer(known, network, ask_machine, ask_tags, shim.journal) as server:
         shim.index_url = server.index_url
         yield shim
