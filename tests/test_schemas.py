@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.making import document, make_wheel
+from tests.variant_index.publish.family import published_file
 from variant_index.model.build_report import BuildReport
 from variant_index.model.document import parse_document
 from variant_index.model.explain_report import ExplainReport
@@ -71,7 +72,7 @@ def test_real_outputs_are_valid(tmp_path: Path) -> None:
     assert (label.wheels[0].label, label.wheels[0].properties) == ("f839a2dd", [wanted])
     build = BuildReport.model_validate_json(_output("build", tmp_path / "wheels", "--out", tmp_path / "out"))
     assert build.releases[0].sidecar == "x-1-variants.json"
-    parse_document((tmp_path / "out/simple/x/x-1-variants.json").read_bytes(), "sidecar", strict=True)
+    parse_document(published_file(tmp_path / "out", "x-1-variants.json").read_bytes(), "sidecar", strict=True)
     profile = parse_profile(_output("machine"), "machine")
     assert profile.properties["nvidia"]["cuda_version_lower_bound"][0] == "12.8"
     index = (tmp_path / "out" / "simple").as_uri()

@@ -41,7 +41,7 @@ def check_files(
     """Check wheels, source distributions and sidecars as `variant-index build` would, reading every byte.
 
     Args:
-        paths: the files, see `variant_index.publish.scan.find_files`.
+        paths: the files, see `variant_index.publish.find.find_files`.
         incomplete: releases that have more files than these.
         on_bytes: called with the number of bytes of wheels read since the last call, for progress.
     """

@@ -41,8 +41,11 @@ Examples:
     help="Where a release lacks a plain wheel that installers without variant support can take, "
     "make it from the variant LABEL.",
 )
+@click.option("--no-cache", is_flag=True, help="Read every file again, and mend what is damaged in OUT.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(paths: tuple[Path, ...], out: Path, default_from: str | None, as_json: bool) -> int:
+def command(
+    *, paths: tuple[Path, ...], out: Path, default_from: str | None, no_cache: bool, as_json: bool
+) -> int:
     """Write a static index that lists exactly the given wheels.
 
     DIR is searched to any depth for wheels and source distributions (.tar.gz). OUT gets a `simple`
@@ -54,10 +57,20 @@ def command(paths: tuple[Path, ...], out: Path, default_from: str | None, as_jso
     wrong is what variant-index check calls an error; every byte of a wheel is read for that.
     """
     from variant_index.publish.build import build_index
+    from variant_index.publish.notes import notes_file
 
+    notes = None if no_cache else notes_file(str(out.resolve()))
     bars = _Bars() if sys.stderr.isatty() else None
     try:
-        report = build_index(paths, out, now=_now(), default_from=default_from, progress=bars)
+        report = build_index(
+            paths,
+            out,
+            now=_now(),
+            default_from=default_from,
+            progress=bars,
+            notes=notes,
+            details=as_json,
+        )
     finally:
         if bars is not None:
             bars.close()
@@ -83,12 +96,15 @@ def _now() -> str:
 
 
 def _print(report: BuildReport) -> None:
-    for release in report.releases:
+    lines = [release for release in report.releases if release.changed or not report.unchanged]
+    for release in lines:
         wheels = sum(path.endswith(".whl") for path in release.files)
         variants = f", {release.sidecar}" if release.sidecar else ""
         state = f"{len(release.changed)} files written" if release.changed else "up to date"
         plural = "" if wheels == 1 else "s"
         click.echo(f"{release.name} {release.version}: {wheels} wheel{plural}{variants} ({state})")
+    if report.unchanged:
+        click.echo(f"{report.unchanged} release{'' if report.unchanged == 1 else 's'} up to date")
 
 
 class _Bars:

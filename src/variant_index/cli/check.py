@@ -141,7 +141,7 @@ def _check(targets: Sequence[str], projects: Sequence[str], network: Network) ->
     """Check all that is given; loose files together, because they may belong to one release."""
     from variant_index.check.index import check_index
     from variant_index.check.releases import check_files
-    from variant_index.publish.scan import find_files
+    from variant_index.publish.find import find_files
 
     indexes, paths = _sort(targets, network)
     if projects and not indexes:

@@ -56,11 +56,13 @@ class BuildReport(_Strict):
     Attributes:
         out: the index's folder.
         releases: what is published, by name and version.
+        unchanged: how many releases were up to date, so that nothing of them was read.
         refused: what is not, and why.
         warnings: about the index as a whole, one line each.
     """
 
     out: str
     releases: list[ReleaseReport]
+    unchanged: int
     refused: list[RefusalReport]
     warnings: list[str]

@@ -1,26 +1,44 @@
-"""Builds an index from end to end: scan, group, make default wheels, plan, write, report."""
+"""Builds an index from end to end: find, compare, read, group, make default wheels, plan, store, report.
+
+It works project by project, so that memory follows the largest project and not the index, and only on
+projects with changes. What a store cannot undo happens in its `carry_out`, all at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from variant_index.errors import InputError
-from variant_index.model.build_report import BuildReport, RefusalReport, ReleaseReport
-from variant_index.model.filename import is_label, sidecar_filename
-from variant_index.publish.advice import advise
+from variant_index.model.build_report import BuildReport, ReleaseReport
+from variant_index.model.filename import is_label
+from variant_index.publish.changes import (
+    Changes,
+    ProjectChange,
+    compare,
+    group_states,
+    inputs_digest,
+    is_settled,
+)
 from variant_index.publish.conflicts import find_conflicts
 from variant_index.publish.default_wheel import sources_for_default, uncovered
+from variant_index.publish.find import FileState, find_states
 from variant_index.publish.folder import FolderStore
 from variant_index.publish.group import group_releases
-from variant_index.publish.plan import Step, plan_project, plan_root, release_files
-from variant_index.publish.release import Refusal, Release, ReleaseKey
-from variant_index.publish.scan import find_files, scan
+from variant_index.publish.known import known_files, note_of
+from variant_index.publish.notes import Notes, ReleaseNote
+from variant_index.publish.plan import Step, plan_project, plan_root
+from variant_index.publish.reading import Reading
+from variant_index.publish.release import Refusal, Release, ReleaseKey, Scan, release_of
+from variant_index.publish.report import refusal_report, release_report
+from variant_index.publish.scan import Reader, collect, read_files, scan
 from variant_index.publish.staging import PART
-from variant_index.publish.store import Store
+from variant_index.publish.store import OvertakenError, Store
 from variant_index.wheel.relabel import unlabel_wheel
 
 __all__ = ["NothingToPublishError", "Progress", "build_index"]
@@ -28,9 +46,15 @@ __all__ = ["NothingToPublishError", "Progress", "build_index"]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many files are done and how many there are."""
 
+_ATTEMPTS = 8
+
 
 class NothingToPublishError(InputError):
     """The input holds no wheel; an index is never emptied by accident."""
+
+
+class _AllRefusedError(Exception):
+    """Nothing of the input may be published, so the index stays as it is."""
 
 
 def build_index(
@@ -40,6 +64,9 @@ def build_index(
     now: str,
     default_from: str | None = None,
     progress: Progress | None = None,
+    notes: Path | None = None,
+    reader: Reader = read_files,
+    details: bool = True,
 ) -> BuildReport:
     """Make `out` an index that lists exactly the releases in `paths`.
 
@@ -48,79 +75,173 @@ def build_index(
 
     Args:
         paths: folders, wheels, source distributions and sidecars.
-        out: the index's folder; made when missing.
+        out: the index's folder, made when missing, or another store.
         now: the upload time of files that are new, `2026-01-31T12:00:00Z`.
         default_from: make the plain wheels that a release lacks from its variant with this label.
         progress: told how far the work is.
+        notes: the file with what earlier builds found out (`notes_file`); without, everything is read.
+        reader: reads the files.
+        details: whether releases that are up to date are in the report one by one.
 
     Raises:
         InputError: a path cannot be scanned, nothing at all can be published, or `out` cannot take it.
+        OvertakenError: others publish to the same place faster than this can.
         OSError: `out` cannot be written.
     """
     if default_from is not None and not is_label(default_from):
         raise InputError(f"{default_from!r} is not a label: one or more of 0-9 a-z _ . (PEP 825)")
     store: Store = FolderStore(out) if isinstance(out, Path) else out
-    files = find_files(paths, exclude=out if isinstance(out, Path) else None)
-    counted = _Counter(progress, "reading", len(files))
-    found = scan(files, on_file=counted)
-    if not found.wheels and not found.sources and not found.refusals:
+    states = find_states(paths, exclude=out if isinstance(out, Path) else None)
+    if not any(
+        state.name.endswith((".whl", ".tar.gz")) or release_of(state.name) is None for state in states
+    ):
         raise NothingToPublishError("no wheels found; give folders that hold .whl files, or wheels by name")
-    releases, refusals = group_releases(found)
-    if default_from is not None and releases:
-        labels = {wheel.filename.label for release in releases for wheel in release.wheels}
-        if default_from not in labels:
-            raise InputError(f"--default-from {default_from}: no wheel in the input has this label")
-    changed: set[str] = set()
-    dropped: list[ReleaseKey] = []
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(store.exclusive())
-        if default_from is not None and any(uncovered(release) for release in releases):
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch)))
-            releases, more = _with_defaults(releases, default_from, scratch)
+    if default_from is not None and not any(state.name.endswith(f"-{default_from}.whl") for state in states):
+        raise InputError(f"--default-from {default_from}: no wheel in the input has this label")
+    for attempt in range(_ATTEMPTS):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(store.exclusive())
+            known = stack.enter_context(Notes(notes, f"default-from {default_from}"))
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch))
+            build = _Build(store, known, Path(scratch), now, default_from, progress, reader)
+            try:
+                return build.run(states, details=details)
+            except OvertakenError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+    raise AssertionError
+
+
+@dataclass(slots=True)
+class _Build:
+    """One attempt to build."""
+
+    store: Store
+    notes: Notes
+    scratch: Path
+    now: str
+    default_from: str | None
+    progress: Progress | None
+    reader: Reader
+    reports: list[ReleaseReport] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    dropped: list[ReleaseKey] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
+
+    def run(self, states: Sequence[FileState], *, details: bool) -> BuildReport:
+        started = time.time_ns()
+        inputs, nameless = group_states(states)
+        published = self.store.stamps()
+        changes = compare(inputs, published, self.notes.stamps(), self.notes.inputs())
+        self.refusals += collect(self.reader(nameless, None)).refusals
+        earlier = self.notes.reports() if details else self.notes.reports(warned=True)
+        if changes.projects:
+            try:
+                self.store.carry_out(self._steps(changes, started), self._note_step)
+            except _AllRefusedError:
+                self.dropped.clear()
+            else:
+                self.notes.save(self.store.stamps())
+        untouched = {(name, version) for name in changes.same for version in inputs[name]}
+        untouched |= {(change.name, version) for change in changes.projects for version in change.unchanged}
+        for key in untouched & earlier.keys():
+            self.reports.append(ReleaseReport.model_validate_json(earlier[key]))
+        return BuildReport(
+            out=self.store.title,
+            releases=sorted(self.reports, key=lambda report: (report.name, report.version)),
+            unchanged=len(untouched),
+            refused=[refusal_report(refusal) for refusal in self.refusals],
+            warnings=[
+                f"{name} {version}: was published and is not in the input; it is no longer listed"
+                for name, version in sorted(self.dropped)
+            ],
+        )
+
+    def _note_step(self, step: Step, changed: bool) -> None:
+        if changed:
+            self.written.add(step.path)
+
+    def _steps(self, changes: Changes, started: int) -> Iterator[Step]:
+        """Yield the steps of each project as soon as its files have been read."""
+        known = {change.name: self._known(change) for change in changes.projects}
+        todo = [
+            [
+                state
+                for files in change.changed.values()
+                for state in files
+                if state.path not in known[change.name]
+            ]
+            for change in changes.projects
+        ]
+        staging = self.scratch if self.store.scratch is not None else None
+        readings = _counted(
+            self.reader([state for files in todo for state in files], staging),
+            sum(map(len, todo)),
+            self.progress,
+        )
+        names = list(changes.same)
+        accepted = bool(changes.same)
+        for change, states in zip(changes.projects, todo, strict=True):
+            fresh = list(islice(readings, len(states)))
+            ready = [*known.pop(change.name).values(), *fresh]
+            releases, refused = self._releases(change.name, collect(sorted(ready, key=lambda r: str(r.path))))
+            keep = {(change.name, version) for version in change.unchanged}
+            keep |= {refusal.release for refusal in refused if refusal.release is not None}
+            plan = plan_project(change.name, releases, self.store.page(change.name), keep, self.now)
+            self.refusals += refused
+            self.dropped += plan.dropped
+            self.written.clear()
+            yield from plan.steps
+            names += [change.name] if plan.page is not None else []
+            accepted = accepted or bool(releases) or bool(change.unchanged)
+            self._note(change, releases, zip(states, fresh, strict=True), started)
+        if not accepted:
+            raise _AllRefusedError
+        yield from plan_root(names)
+
+    def _known(self, change: ProjectChange) -> Mapping[str, Reading]:
+        """Return, by path, the files that need not be read because they are published unchanged."""
+        noted = [(state, note) for state in change.files() if (note := self.notes.file(state)) is not None]
+        return known_files(noted, self.store.page(change.name) if noted else None)
+
+    def _releases(self, name: str, found: Scan) -> tuple[list[Release], list[Refusal]]:
+        releases, refusals = group_releases(found)
+        if self.default_from is not None:
+            releases, more = _with_defaults(releases, self.default_from, self.scratch)
             refusals += more
-        pages = {name: store.page(name) for name in store.stamps()}
-        conflicts = list(find_conflicts(releases, pages, store.title))
+        conflicts = list(find_conflicts(releases, self.store.page(name), self.store.title))
         refusals += [refusal for _, refusal in conflicts]
-        in_conflict = {release.key for release, _ in conflicts}
-        releases = [release for release in releases if release.key not in in_conflict]
-        refused_keys = {refusal.release for refusal in refusals if refusal.release is not None}
+        refused = {refusal.release for refusal in refusals}
+        return [release for release in releases if release.key not in refused], refusals
 
-        def steps() -> Iterator[Step]:
-            by_project: dict[str, list[Release]] = {}
-            for release in releases:
-                by_project.setdefault(release.key[0], []).append(release)
-            names = []
-            for name in sorted({*by_project, *pages}):
-                plan = plan_project(name, by_project.get(name, []), pages.get(name), refused_keys, now)
-                dropped.extend(plan.dropped)
-                names += [name] if plan.page is not None else []
-                yield from plan.steps
-            yield from plan_root(names)
-
-        if releases:
-            store.carry_out(steps(), lambda step, did: changed.add(step.path) if did else None)
-    return BuildReport(
-        out=store.title,
-        releases=[_report(release, changed, default_from) for release in releases],
-        refused=[_refusal(refusal) for refusal in refusals],
-        warnings=[
-            f"{name} {version}: was published and is not in the input; it is no longer listed"
-            for name, version in dropped
-        ],
-    )
+    def _note(
+        self,
+        change: ProjectChange,
+        releases: Iterable[Release],
+        read: Iterable[tuple[FileState, Reading]],
+        started: int,
+    ) -> None:
+        noted: dict[str, ReleaseNote] = {}
+        for release in releases:
+            report = release_report(release, self.written, self.default_from)
+            self.reports.append(report)
+            files = change.changed[release.key[1]]
+            if all(is_settled(state, started) for state in files):
+                later = report.model_copy(update={"changed": []}).model_dump_json()
+                noted[release.key[1]] = ReleaseNote(inputs_digest(files), later, bool(report.warnings))
+        self.notes.set_project(change.name, noted, change.unchanged)
+        self.notes.add_files(
+            (state, note)
+            for state, reading in read
+            if is_settled(state, started) and (note := note_of(reading)) is not None
+        )
 
 
-class _Counter:
-    """Adapts `Progress` to callbacks that name one finished thing."""
-
-    def __init__(self, progress: Progress | None, what: str, total: int) -> None:
-        self._progress, self._what, self._total = progress, what, total
-        self._done = 0
-
-    def __call__(self, _: object) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._what, self._done, self._total)
+def _counted(readings: Iterable[Reading], total: int, progress: Progress | None) -> Iterator[Reading]:
+    for done, reading in enumerate(readings, 1):
+        if progress is not None:
+            progress("reading", done, total)
+        yield reading
 
 
 def _with_defaults(
@@ -129,6 +250,9 @@ def _with_defaults(
     """Add the plain wheels that releases lack, made from the variant `label`."""
     complete, refusals = [], []
     for release in releases:
+        if not uncovered(release):
+            complete.append(release)
+            continue
         try:
             made = [unlabel_wheel(wheel.path, scratch) for wheel in sources_for_default(release, label)]
         except InputError as error:
@@ -141,25 +265,3 @@ def _with_defaults(
         wheels = sorted((*release.wheels, *found.wheels), key=lambda wheel: wheel.name)
         complete.append(replace(release, wheels=tuple(wheels)))
     return complete, refusals
-
-
-def _report(release: Release, changed: Set[str], default_from: str | None) -> ReleaseReport:
-    files = release_files(release)
-    findings = [*(finding for wheel in release.wheels for finding in wheel.findings), *advise(release)]
-    warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
-    if default_from is not None and release.variants and uncovered(release):
-        warnings.append(f"{release.title}: no variant {default_from!r} to make its plain wheel from")
-    return ReleaseReport(
-        name=release.key[0],
-        version=release.key[1],
-        files=files,
-        changed=[path for path in files if path in changed],
-        sidecar=sidecar_filename(*release.key) if release.document is not None else None,
-        default_wheel=next((wheel.name for wheel in release.plain), None),
-        warnings=warnings,
-    )
-
-
-def _refusal(refusal: Refusal) -> RefusalReport:
-    name, version = refusal.release if refusal.release is not None else (None, None)
-    return RefusalReport(name=name, version=version, reason=refusal.reason, rule=refusal.rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from variant_index.errors import printable
 from variant_index.publish.release import FoundSource, FoundWheel, Refusal, Release
@@ -12,18 +12,17 @@ __all__ = ["find_conflicts"]
 
 
 def find_conflicts(
-    releases: Iterable[Release], published: Mapping[str, ProjectPage | None], title: str
+    releases: Iterable[Release], published: ProjectPage | None, title: str
 ) -> Iterator[tuple[Release, Refusal]]:
     """Yield each release that has a file which is published with other bytes, with the reason.
 
     Args:
-        releases: what is to be published.
-        published: the pages as they are, by project.
+        releases: what is to be published, of one project.
+        published: the page of the project as it is, None without.
         title: the index, for the message.
     """
+    known = {file.filename: file for file in published.files} if published is not None else {}
     for release in releases:
-        page = published.get(release.key[0])
-        known = {file.filename: file for file in page.files} if page is not None else {}
         files: tuple[FoundWheel | FoundSource, ...] = (*release.wheels, *release.sources)
         for file in files:
             before = known.get(file.name)

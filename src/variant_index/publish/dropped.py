@@ -73,8 +73,8 @@ class DroppedFiles:
             place = self._out / path
             with contextlib.suppress(OSError):
                 place.unlink(missing_ok=True)
-                place.parent.rmdir()
-                place.parent.parent.rmdir()
+                for folder in list(place.parents)[:3]:  # files/XX/DIGEST
+                    folder.rmdir()
 
     def _read(self) -> list[tuple[int, str]]:
         noted = []

@@ -37,7 +37,7 @@ from variant_index.errors import printable
 from variant_index.publish.dropped import DroppedFiles
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_path, page_paths
-from variant_index.publish.scan import file_sha256
+from variant_index.publish.reading import file_sha256
 from variant_index.publish.staging import PART, Staging, finish_switch, write
 from variant_index.publish.store import OnStep, SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectPage
@@ -133,6 +133,10 @@ class FolderStore:
             f"{printable(str(place))}: {problem}; remove the page, or write the index to another folder"
         )
 
+    def read(self, path: str) -> bytes:
+        """See `Store`."""
+        return (self._out / path).read_bytes()
+
     def carry_out(self, steps: Iterable[Step], on_step: OnStep | None = None) -> None:
         """See `Store`."""
         gone: list[str] = []
@@ -180,6 +184,9 @@ class FolderStore:
             if place.stat().st_size == step.size and file_sha256(place) == step.sha256:
                 return False
         self._dropped.creating(step.path)
+        if step.owned:
+            staging.move(step.source, place)
+            return True
         digest = hashlib.sha256()
         with staging.writing(place) as target, step.source.open("rb", buffering=0) as source:
             while chunk := source.read(1 << 20):

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 
 from variant_index.model.document import write_document
 from variant_index.model.filename import sidecar_filename
-from variant_index.publish.release import Release, ReleaseKey, release_of
+from variant_index.publish.release import FoundSource, FoundWheel, Release, ReleaseKey, release_of
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_html, render_json, render_root_html, render_root_json
 
@@ -58,12 +58,14 @@ class Copy:
         source: the file to copy.
         sha256: what its bytes must hash to.
         size: bytes.
+        owned: whether the source is a copy made for this (of exactly these bytes), which may be moved.
     """
 
     path: str
     source: Path
     sha256: str
     size: int
+    owned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +169,20 @@ def plan_project(
 
 def _file_steps(release: Release) -> Iterator[Step]:
     for wheel in release.wheels:
-        path = file_path(wheel.sha256, wheel.name)
-        yield Copy(path, wheel.path, wheel.sha256, wheel.size)
-        yield Put(f"{path}.metadata", wheel.metadata)
+        if not wheel.published:
+            path = file_path(wheel.sha256, wheel.name)
+            yield _copy(wheel, path)
+            yield Put(f"{path}.metadata", wheel.metadata)
     for source in release.sources:
-        yield Copy(file_path(source.sha256, source.name), source.path, source.sha256, source.size)
+        if not source.published:
+            yield _copy(source, file_path(source.sha256, source.name))
     if (sidecar := _sidecar(release)) is not None:
         name, data = sidecar
         yield Put(file_path(hashlib.sha256(data).hexdigest(), name), data)
+
+
+def _copy(file: FoundWheel | FoundSource, path: str) -> Copy:
+    return Copy(path, file.copy or file.path, file.sha256, file.size, file.copy is not None)
 
 
 def _gone(before: Iterable[ProjectFile], after: Iterable[ProjectFile]) -> Iterator[Delete]:
@@ -226,14 +234,18 @@ def _entries(release: Release, known: Mapping[str, ProjectFile], now: str) -> It
 
     first_variant: str | None = None
     for wheel in release.wheels:
-        entry = timed(
-            ProjectFile(
-                wheel.name,
-                _link(wheel.sha256, wheel.name),
-                {"sha256": wheel.sha256},
-                wheel.requires_python,
-                core_metadata={"sha256": hashlib.sha256(wheel.metadata).hexdigest()},
-                size=wheel.size,
+        entry = (
+            known[wheel.name]
+            if wheel.published
+            else timed(
+                ProjectFile(
+                    wheel.name,
+                    _link(wheel.sha256, wheel.name),
+                    {"sha256": wheel.sha256},
+                    wheel.requires_python,
+                    core_metadata={"sha256": hashlib.sha256(wheel.metadata).hexdigest()},
+                    size=wheel.size,
+                )
             )
         )
         if wheel.filename.label and entry.upload_time is not None:

@@ -54,6 +54,8 @@ class FoundWheel:
         requires_python: METADATA's `Requires-Python`, None when not given.
         document: its `variant.json`; None exactly when the name has no label.
         findings: the rules it breaks that are no reason to refuse it.
+        copy: a copy made while it was read, that may be moved to where it is published; None without.
+        published: whether the index has it already, with these bytes; then `metadata` may be missing.
     """
 
     path: Path
@@ -64,6 +66,8 @@ class FoundWheel:
     requires_python: str | None
     document: VariantsDocument | None
     findings: tuple[Finding, ...] = ()
+    copy: Path | None = None
+    published: bool = False
 
     @property
     def name(self) -> str:
@@ -80,12 +84,16 @@ class FoundSource:
         name: the file's name.
         size: bytes.
         sha256: hexadecimal digest of the whole file.
+        copy: see `FoundWheel`.
+        published: see `FoundWheel`.
     """
 
     path: Path
     name: str
     size: int
     sha256: str
+    copy: Path | None = None
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,53 @@
-"""Finds and reads what a publisher brings: folders and files in, values and refusals out.
+"""Reads many files: small ones in several processes, large ones in several threads, results in order.
 
-One bad file never stops the others; it becomes a refusal of the release that its name belongs to.
+Hashing and inflating release the interpreter's lock, so threads use all cores for a large file; for small
+ones the lock is what they would wait for. A file is read the same way wherever that happens, and one bad
+file never stops the others.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from variant_index.errors import InputError, printable
-from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
-from variant_index.model.filename import (
-    SIDECAR_SUFFIX,
-    FilenameError,
-)
-from variant_index.publish.release import (
-    FILE_SUFFIXES,
-    FoundSidecar,
-    FoundSource,
-    FoundWheel,
-    Refusal,
-    Scan,
-    release_of,
-)
-from variant_index.wheel.read import read_wheel
+from variant_index.errors import InputError, VariantIndexError, printable
+from variant_index.publish.find import FileState, state_of
+from variant_index.publish.reading import Reading, read_file
+from variant_index.publish.release import FoundSidecar, FoundWheel, Refusal, Scan, release_of
 
-__all__ = ["InputPathError", "ReleaseNameError", "SameNameError", "file_sha256", "find_files", "scan"]
+__all__ = [
+    "LostReaderError",
+    "Reader",
+    "SameNameError",
+    "chunks",
+    "collect",
+    "read_chunk",
+    "read_files",
+    "scan",
+]
 
-# Hashing releases the interpreter's lock, which pays for big files; small ones are faster in turn.
 _BIG = 16 << 20
+"""Files of at least so many bytes are read in threads."""
 
+_CHUNK = 32
+_FEW = 4 * _CHUNK
+"""With fewer small files, starting processes costs more than they save."""
 
-class InputPathError(InputError):
-    """A path given by the user cannot be scanned."""
+_WAITING = 3
+"""So many tasks are given out for each worker: more would only hold memory."""
+
+Reader = Callable[[Sequence[FileState], "Path | None"], Iterator[Reading]]
+"""Reads files, copying them to a folder if one is given, and yields in order: `read_files`, for example."""
 
 
 class SameNameError(InputError):
@@ -45,164 +56,139 @@ class SameNameError(InputError):
     rule = "REL004"
 
 
-class ReleaseNameError(FilenameError):
-    """A file's name does not say which release it belongs to."""
+class LostReaderError(VariantIndexError):
+    """A process that was reading died."""
 
-    rule = "REL007"
-
-
-def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Path]:
-    """Return the wheels, source distributions and sidecars in `paths`, sorted by name.
-
-    Folders are searched to any depth, without hidden folders, symbolic links to folders and `exclude`
-    (the index that is written may lie inside its input). A file given by name must be one of the three
-    kinds; other files in folders are passed over.
-
-    Raises:
-        InputPathError: a path does not exist, cannot be read, or is a file of another kind.
-    """
-    excluded = exclude.resolve() if exclude is not None else None
-    found: dict[Path, None] = {}
-    for path in paths:
-        if path.is_dir():
-            found.update(dict.fromkeys(_walk(path, excluded)))
-        elif not path.exists():
-            raise InputPathError(f"{printable(str(path))}: there is no such file or folder")
-        elif not path.name.endswith(FILE_SUFFIXES):
-            raise InputPathError(
-                f"{printable(str(path))}: neither a folder nor a wheel, .tar.gz or *{SIDECAR_SUFFIX}"
-            )
-        else:
-            found[path] = None
-    return sorted(found, key=lambda path: (path.name, str(path)))
+    exit_code = 2
 
 
-def _walk(folder: Path, excluded: Path | None) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise InputPathError(f"{printable(str(error.filename))}: {error.strerror}")
-
-    for root, folders, files in os.walk(folder, onerror=fail):
-        here = Path(root)
-        if excluded is not None and here.resolve() == excluded:
-            folders.clear()
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (
-            here / name for name in files if name.endswith(FILE_SUFFIXES) and not name.startswith(".")
-        )
-
-
-def scan(
-    paths: Iterable[Path],
-    *,
-    on_file: Callable[[Path], None] | None = None,
-    on_bytes: Callable[[int], object] | None = None,
-) -> Scan:
+def scan(paths: Iterable[Path], *, on_bytes: Callable[[int], object] | None = None) -> Scan:
     """Read the files that `find_files` returned.
 
     A name that occurs twice counts once when the bytes are the same and is refused otherwise.
 
     Args:
         paths: wheels, source distributions and sidecars.
-        on_file: called as each file is done, from this thread.
         on_bytes: called with the number of bytes of wheels verified since the last call.
     """
+    if on_bytes is None:
+        return collect(read_files(list(map(state_of, paths))))
+    return collect(read_file(path, None, on_bytes) for path in paths)
+
+
+def collect(readings: Iterable[Reading]) -> Scan:
+    """Sort what was read by kind (pure); see `scan` about equal names."""
     result = Scan()
-    seen: dict[str, tuple[Path, str]] = {}
-    paths = list(paths)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        big = {path: pool.submit(file_sha256, path) for path in paths if _size(path) >= _BIG}
-        for path in paths:
-            try:
-                if path.name.endswith(SIDECAR_SUFFIX):
-                    result.sidecars.append(FoundSidecar(path, _read_document(path)))
-                    continue
-                sha256 = big[path].result() if path in big else file_sha256(path)
-                other, known = seen.setdefault(path.name, (path, sha256))
-                if known != sha256:
-                    raise SameNameError(
-                        f"{printable(str(path))}: {printable(str(other))} has the same name and other "
-                        "bytes; keep one, or give them different labels or build numbers"
-                    )
-                if other is not path:
-                    continue
-                if path.name.endswith(".whl"):
-                    wheel, errors = _read_wheel(path, sha256, on_bytes)
-                    result.refusals += errors
-                    if not errors:
-                        result.wheels.append(wheel)
-                else:
-                    result.sources.append(_read_source(path, sha256))
-            except InputError as error:
-                result.refusals.append(Refusal(release_of(path.name), str(error), error.rule, str(path)))
-            except OSError as error:
-                reason = f"{printable(str(path))}: {error.strerror or error}"
-                result.refusals.append(Refusal(release_of(path.name), reason, "WHL001", str(path)))
-            finally:
-                if on_file is not None:
-                    on_file(path)
+    seen: dict[str, Reading] = {}
+    for reading in readings:
+        result.refusals += reading.refusals
+        if reading.found is None or reading.refusals:
+            continue
+        if isinstance(reading.found, FoundSidecar):
+            result.sidecars.append(reading.found)
+            continue
+        path = reading.path
+        other = seen.setdefault(path.name, reading)
+        if other.sha256 != reading.sha256:
+            reason = (
+                f"{printable(str(path))}: {printable(str(other.path))} has the same name and other "
+                "bytes; keep one, or give them different labels or build numbers"
+            )
+            result.refusals.append(Refusal(release_of(path.name), reason, SameNameError.rule, str(path)))
+        elif other is not reading:
+            continue
+        elif isinstance(reading.found, FoundWheel):
+            result.wheels.append(reading.found)
+        else:
+            result.sources.append(reading.found)
     return result
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0  # reading it will say why
+def read_files(
+    files: Sequence[FileState], staging: Path | None = None, *, jobs: int | None = None
+) -> Iterator[Reading]:
+    """Read files on all cores and yield what they are, in their order; see `read_file`.
 
+    Only a few results wait at any time, however many files there are.
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal.
+    Args:
+        files: what to read.
+        staging: a folder for copies, see `read_file`.
+        jobs: how many at once; all cores when not given.
 
     Raises:
-        OSError: it cannot be read.
+        LostReaderError: a process died.
+        OSError: a copy cannot be written.
     """
-    if not path.is_file() and path.exists():
-        # Opening a FIFO would wait for a writer.
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(1 << 20))
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(buffer):
-            digest.update(buffer[:size])
-    return digest.hexdigest()
+    jobs = jobs or _cores()
+    read = partial(read_chunk, staging=staging)
+    waiting: deque[tuple[Future[list[Reading]] | None, list[str]]] = deque()
+    small = sum(file.size < _BIG for file in files)
+    with ExitStack() as stack:
+        threads = ThreadPoolExecutor(jobs)
+        stack.callback(threads.shutdown, cancel_futures=True)
+        processes: ProcessPoolExecutor | None = None
+        if jobs > 1 and small > _FEW:
+            processes = ProcessPoolExecutor(min(jobs, -(-small // _CHUNK)), _context(), _ignore_interrupts)
+            stack.callback(processes.shutdown, cancel_futures=True)
+        for chunk, big in chunks(files):
+            pool = threads if big else processes
+            # Without a pool, the chunk is read when its turn comes.
+            waiting.append((pool.submit(read, chunk) if pool is not None else None, chunk))
+            while len(waiting) > _WAITING * jobs:
+                yield from _result(*waiting.popleft(), read)
+        while waiting:
+            yield from _result(*waiting.popleft(), read)
 
 
-def _read_wheel(
-    path: Path, sha256: str, on_bytes: Callable[[int], object] | None
-) -> tuple[FoundWheel, list[Refusal]]:
-    """Return the wheel and why it is refused although it can be read."""
-    contents = read_wheel(path, verify=True, progress=on_bytes)
-    release = release_of(path.name)
-    if release is None:
-        raise ReleaseNameError(
-            f"{printable(path.name)}: {printable(contents.filename.version)!r} is not a version (PEP 440)"
-        )
-    wheel = FoundWheel(
-        path=path,
-        filename=contents.filename,
-        size=contents.size,
-        sha256=sha256,
-        metadata=contents.metadata,
-        requires_python=contents.requires_python,
-        document=contents.document,
-        findings=contents.findings,
-    )
-    errors = [finding for finding in contents.findings if finding.rule.severity == "error"]
-    return wheel, [Refusal(release, str(error), error.code, error.path) for error in errors]
+def chunks(files: Iterable[FileState]) -> Iterator[tuple[list[str], bool]]:
+    """Cut files into portions of work, in order: many small ones, or a single large one (True)."""
+    chunk: list[str] = []
+    for file in files:
+        big = file.size >= _BIG
+        if chunk and (big or len(chunk) == _CHUNK):
+            yield chunk, False
+            chunk = []
+        if big:
+            yield [file.path], True
+        else:
+            chunk.append(file.path)
+    if chunk:
+        yield chunk, False
 
 
-def _read_source(path: Path, sha256: str) -> FoundSource:
-    if release_of(path.name) is None:
-        raise ReleaseNameError(f"{printable(path.name)}: a source distribution's name is NAME-VERSION.tar.gz")
-    return FoundSource(path, path.name, path.stat().st_size, sha256)
+def read_chunk(paths: Iterable[str], staging: Path | None = None) -> list[Reading]:
+    """Read some files; see `read_file`."""
+    return [read_file(Path(path), staging) for path in paths]
 
 
-def _read_document(path: Path) -> bytes:
-    if release_of(path.name) is None:
-        raise ReleaseNameError(f"{printable(path.name)}: a sidecar's name is NAME-VERSION{SIDECAR_SUFFIX}")
-    with path.open("rb") as file:
-        data = file.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise DocumentError(f"{printable(str(path))}: larger than {MAX_DOCUMENT_BYTES >> 20} MB", "VAR012")
-    return data
+def _result(
+    future: Future[list[Reading]] | None, chunk: list[str], read: Callable[[list[str]], list[Reading]]
+) -> list[Reading]:
+    if future is None:
+        return read(chunk)
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise LostReaderError(
+            f"a process died while it read {printable(chunk[0])} or one of the files after it (out of "
+            "memory?); run again with --jobs 1"
+        ) from None
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return the fastest way to start processes that is safe: a fork copies no other thread."""
+    alone = threading.active_count() == 1
+    forks = "fork" in multiprocessing.get_all_start_methods() and sys.platform == "linux"
+    return multiprocessing.get_context("fork" if alone and forks else "spawn")
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that gives out the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

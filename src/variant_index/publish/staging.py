@@ -63,15 +63,19 @@ class Staging:
                 yield descriptor
             finally:
                 os.close(descriptor)
-            try:
-                part.replace(place)
-            except FileNotFoundError:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                part.replace(place)
+            self.move(part, place)
         except BaseException:
             with contextlib.suppress(OSError):
                 part.unlink()
             raise
+
+    def move(self, part: Path, place: Path) -> None:
+        """Move a complete file to its place."""
+        try:
+            part.replace(place)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(place)
 
     def put(self, path: str, content: bytes) -> bool:
         """Prepare a page, and tell whether it differs from the one that is published."""

@@ -52,7 +52,10 @@ class Store(Protocol):
 
     @property
     def scratch(self) -> Path | None:
-        """A local folder for large temporary files; None for the system's. It exists while `exclusive`."""
+        """A local folder from which files can be moved into the index; None where they are uploaded.
+
+        It exists while `exclusive`. Sources of `Copy` steps that are `owned` lie below it.
+        """
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep other publishers out, where the place allows that, and finish what a killed one left.
@@ -75,6 +78,13 @@ class Store(Protocol):
 
         Raises:
             StoreError: it cannot be read, so what is published already is not known.
+        """
+
+    def read(self, path: str) -> bytes:
+        """Return a small file (under `files/`): a sidecar.
+
+        Raises:
+            OSError: it is not there.
         """
 
     def carry_out(self, steps: Iterable[Copy | Put | Delete], on_step: OnStep | None = None) -> None:

@@ -15,7 +15,7 @@ from tests.variant_index.publish.family import CU128, make_family
 from variant_index.check.releases import check_files
 from variant_index.model.rules import RULES, Finding
 from variant_index.publish.build import build_index
-from variant_index.publish.scan import find_files
+from variant_index.publish.find import find_files
 from variant_index.wheel.archive import Archive
 
 _CASES = [(code, example) for code, examples in EXAMPLES.items() for example in examples]

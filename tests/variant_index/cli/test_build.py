@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ from tests.variant_index.publish.family import CU130, make_family, make_variant
 from variant_index.model.build_report import BuildReport
 
 _PROGRAM = [sys.executable, "-c", "from variant_index.cli import main; raise SystemExit(main())", "build"]
+
+
+@pytest.fixture(autouse=True)
+def _no_notes_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -28,6 +34,7 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 
 def test_a_build_prints_one_line_a_release(tmp_path: Path) -> None:
     make_family(tmp_path / "in")
+    time.sleep(0.2)  # files that have just been written may change once more without showing it
     done = run(tmp_path / "in", "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -35,7 +42,11 @@ def test_a_build_prints_one_line_a_release(tmp_path: Path) -> None:
         "vdemo 2.0: 4 wheels, vdemo-2.0-variants.json (9 files written)",
     ]
     again = run(tmp_path / "in", "--out", tmp_path / "out")
-    assert again.stdout.splitlines()[0] == "vdemo 1.0: 1 wheel (up to date)"
+    assert again.stdout == "2 releases up to date\n"
+    read = run(tmp_path / "in", "--out", tmp_path / "out", "--no-cache")
+    assert read.stdout.splitlines()[0] == "vdemo 1.0: 1 wheel (up to date)"
+    report = run(tmp_path / "in", "--out", tmp_path / "out", "--json").stdout
+    assert [len(release.files) for release in BuildReport.model_validate_json(report).releases] == [2, 9]
 
 
 def test_json_is_the_report(tmp_path: Path) -> None:
@@ -61,7 +72,7 @@ def test_a_refused_release_is_named_and_the_others_published(tmp_path: Path) -> 
     assert len(refused) == 2
     assert all(line.startswith("refused: ") and line.isprintable() for line in refused)
     assert "disagree: label 'cu128' has other properties" in done.stderr
-    assert [line[-8:] for line in refused] == ["(WHL002)", "(REL001)"]
+    assert {line[-8:] for line in refused} == {"(WHL002)", "(REL001)"}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +134,6 @@ def test_a_terminal_gets_bars_and_colours_unless_told_not_to(
     os.close(ours)
     assert done.returncode == 0
     assert b"reading" in shown
-    assert b"writing" in shown
     assert (b"\x1b[33mwarning" in shown) == coloured
 
 

@@ -1,19 +1,18 @@
-"""Writing: complete files or none, in order, and never other bytes under a published name."""
+"""A folder as an index: complete files or none, everything at once, and never other bytes under a path."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.variant_index.publish.family import make_family
-from variant_index.publish.group import group_releases
-from variant_index.publish.plan import Copy, Delete, Plan, Put
-from variant_index.publish.scan import find_files, scan
-from variant_index.publish.write import IndexFolderError, carry_out, find_conflicts, read_published
+from variant_index.publish.folder import FolderStore
+from variant_index.publish.plan import Copy, Delete, Put, Step, file_path
+from variant_index.publish.store import SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_json
 
@@ -22,103 +21,219 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def test_steps_are_carried_out_in_order_and_only_where_needed(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_bytes(b"wheel")
-    out = tmp_path / "out"
-    plan = Plan(
-        (
-            Copy("simple/a/a.whl", source, sha256(b"wheel")),
-            Put("simple/a/index.html", b"page"),
-            Delete("simple/b/index.html"),
-        ),
-        (),
+def copy(path: Path, content: bytes, *, owned: bool = False) -> Copy:
+    path.write_bytes(content)
+    digest = sha256(content)
+    return Copy(file_path(digest, path.name), path, digest, len(content), owned)
+
+
+def carry_out(out: Path, steps: Iterable[Step], grace: int = 3600) -> list[tuple[str, bool]]:
+    told: list[tuple[str, bool]] = []
+    store = FolderStore(out, grace=grace)
+    with store.exclusive():
+        store.carry_out(steps, lambda step, did: told.append((step.path, did)))
+    return told
+
+
+def tree(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def page(name: str, *paths: str) -> Put:
+    files = tuple(
+        ProjectFile(path.rpartition("/")[2], f"../../{path}", {"sha256": "ab" * 32}) for path in paths
     )
-    (out / "simple" / "b").mkdir(parents=True)
-    (out / "simple" / "b" / "index.html").write_bytes(b"old")
-    done: list[str] = []
-    assert carry_out(plan, out, on_step=done.append) == {step.path for step in plan.steps}
-    assert done == [step.path for step in plan.steps]
-    assert (out / "simple/a/a.whl").read_bytes() == b"wheel"
-    assert (out / "simple/a/index.html").read_bytes() == b"page"
-    assert not (out / "simple/b/index.html").exists()
+    return Put(f"simple/{name}/index.json", render_json(ProjectPage(name, files)))
+
+
+def test_steps_are_carried_out_in_order_and_only_where_needed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    carry_out(out, [Put("simple/b/index.html", b"old"), Put("simple/index.html", b"b")])
+    wheel = copy(tmp_path / "a-1-py3-none-any.whl", b"wheel")
+    steps = [
+        wheel,
+        Put("simple/a/index.html", b"page"),
+        Delete("simple/b/index.html"),
+        Put("simple/index.html", b"a"),
+    ]
+    assert carry_out(out, steps) == [(step.path, True) for step in steps]
+    assert tree(out) == {wheel.path: b"wheel", "simple/a/index.html": b"page", "simple/index.html": b"a"}
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    assert carry_out(plan, out) == frozenset()
+    assert carry_out(out, steps) == [(step.path, False) for step in steps]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
-def test_a_page_is_replaced_and_a_wheel_never(tmp_path: Path) -> None:
-    (tmp_path / "new").write_bytes(b"new")
-    place = tmp_path / "out" / "a.whl"
-    carry_out(Plan((Put("a.whl", b"old"), Put("index.html", b"old")), ()), tmp_path / "out")
-    with pytest.raises(IndexFolderError, match="never changes"):
-        carry_out(Plan((Copy("a.whl", tmp_path / "new", sha256(b"new")),), ()), tmp_path / "out")
-    assert place.read_bytes() == b"old"
-    carry_out(Plan((Put("index.html", b"new"),), ()), tmp_path / "out")
-    assert (tmp_path / "out" / "index.html").read_bytes() == b"new"
+def test_pages_that_no_step_names_stay(tmp_path: Path) -> None:
+    carry_out(
+        tmp_path, [Put(f"simple/{name}/index.{form}", b"1") for name in "abc" for form in ("html", "json")]
+    )
+    (tmp_path / "simple" / "robots.txt").write_bytes(b"ours")
+    before = FolderStore(tmp_path).stamps()
+    carry_out(tmp_path, [Put("simple/b/index.html", b"2")])
+    carry_out(tmp_path, [Put("simple/b/index.json", b"2"), Put("simple/index.html", b"2")])
+    after = FolderStore(tmp_path).stamps()
+    assert (before["a"], before["c"]) == (after["a"], after["c"])
+    assert before["b"] != after["b"]
+    assert tree(tmp_path) == {
+        **{f"simple/{name}/index.{form}": b"1" for name in "ac" for form in ("html", "json")},
+        "simple/b/index.html": b"2",
+        "simple/b/index.json": b"2",
+        "simple/index.html": b"2",
+        "simple/robots.txt": b"ours",
+    }
+
+
+def test_no_page_changes_before_the_last_step(tmp_path: Path) -> None:
+    carry_out(tmp_path, [Put("simple/a/index.html", b"old")])
+
+    def steps() -> Iterable[Step]:
+        yield Put("simple/a/index.html", b"new")
+        yield Put("simple/b/index.html", b"new")
+        assert tree(tmp_path / "simple") == {"a/index.html": b"old"}
+
+    carry_out(tmp_path, steps())
+    assert tree(tmp_path / "simple") == {"a/index.html": b"new", "b/index.html": b"new"}
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_a_copy_may_be_moved_when_it_is_ours(tmp_path: Path, owned: bool) -> None:
+    (tmp_path / "out").mkdir()
+    step = copy(tmp_path / "out" / "a.whl", b"wheel", owned=owned)
+    carry_out(tmp_path / "out", [step])
+    assert (tmp_path / "out" / step.path).read_bytes() == b"wheel"
+    assert step.source.exists() == (not owned)
+
+
+def test_a_damaged_file_is_mended(tmp_path: Path) -> None:
+    step = copy(tmp_path / "a.whl", b"wheel")
+    sidecar = Put("files/aa/aa/a-variants.json", b"{}")
+    out = tmp_path / "out"
+    carry_out(out, [step, sidecar])
+    (out / step.path).write_bytes(b"whole")
+    (out / sidecar.path).write_bytes(b"")
+    assert carry_out(out, [step, sidecar]) == [(step.path, True), (sidecar.path, True)]
+    assert ((out / step.path).read_bytes(), (out / sidecar.path).read_bytes()) == (b"wheel", b"{}")
 
 
 def test_a_wheel_that_changed_since_it_was_read_is_not_published(tmp_path: Path) -> None:
-    (tmp_path / "a.whl").write_bytes(b"other")
-    with pytest.raises(IndexFolderError, match="changed while"):
-        carry_out(Plan((Copy("a.whl", tmp_path / "a.whl", sha256(b"read")),), ()), tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    step = copy(tmp_path / "a.whl", b"read")
+    step.source.write_bytes(b"other")
+    with pytest.raises(SourceChangedError, match="changed while"):
+        carry_out(tmp_path / "out", [step])
+    assert tree(tmp_path / "out") == {}
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rest(
+def test_a_failed_write_leaves_the_old_index_and_no_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    carry_out(Plan((Put("index.html", b"old"),), ()), out)
+    carry_out(out, [Put("simple/a/index.html", b"old")])
+    wheel = copy(tmp_path / "a.whl", b"wheel")
+    write = os.write
 
     def full(descriptor: int, data: bytes) -> int:
-        raise OSError(28, "No space left on device")
+        if bytes(data) == b"page":
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match=r"No space left on device: .*index\.html"):
-        carry_out(Plan((Put("index.html", b"new"),), ()), out)
-    assert [path.name for path in out.iterdir()] == ["index.html"]
-    assert (out / "index.html").read_bytes() == b"old"
+        carry_out(out, [wheel, Put("simple/a/index.html", b"page")])
+    assert tree(out) == {"simple/a/index.html": b"old"}
+    assert sorted(path.name for path in out.iterdir()) == ["simple"]
 
 
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
-    carry_out(Plan((Put("index.html", b"0123456789"),), ()), tmp_path)
-    assert (tmp_path / "index.html").read_bytes() == b"0123456789"
+    carry_out(tmp_path, [Put("simple/index.html", b"0123456789")])
+    assert (tmp_path / "simple" / "index.html").read_bytes() == b"0123456789"
 
 
 def test_a_web_server_may_read_what_is_written(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        carry_out(Plan((Put("index.html", b""),), ()), tmp_path)
+        wheel = copy(tmp_path / "a.whl", b"wheel")
+        carry_out(tmp_path / "out", [wheel, Put("simple/index.html", b"")])
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "index.html").stat().st_mode) == 0o644
-
-
-def test_conflicts_with_what_is_published(tmp_path: Path) -> None:
-    releases, _ = group_releases(scan(find_files([make_family(tmp_path / "in")])))
-    out = tmp_path / "out"
-    assert list(find_conflicts(out, releases)) == []
-    folder = out / "simple" / "vdemo"
-    folder.mkdir(parents=True)
-    plain = "vdemo-1.0-py3-none-any.whl"
-    data = (tmp_path / "in" / plain).read_bytes()
-    (folder / plain).write_bytes(data)
-    assert list(find_conflicts(out, releases)) == []
-    (folder / plain).write_bytes(data[:-1] + b"\x01")  # the same size
-    ((release, refusal),) = find_conflicts(out, releases)
-    assert release.key == refusal.release == ("vdemo", "1.0")
-    assert "published with other bytes" in refusal.reason
+    for path in ("simple/index.html", wheel.path):
+        assert stat.S_IMODE((tmp_path / "out" / path).stat().st_mode) == 0o644
+    for folder in ("simple", "files"):
+        assert stat.S_IMODE((tmp_path / "out" / folder).stat().st_mode) == 0o755
 
 
 def test_what_is_published_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    assert read_published(tmp_path / "nowhere") == {}
-    page = ProjectPage("a", (ProjectFile("a-1+b.tar.gz", "a-1%2Bb.tar.gz", {"sha256": "ab" * 32}, size=3),))
-    carry_out(Plan((Put("simple/a/index.json", render_json(page)),), ()), tmp_path)
-    assert read_published(tmp_path) == {"a": page}
-    (tmp_path / "simple/a/index.json").write_bytes(b"<html>")
-    with pytest.raises(IndexFolderError, match="is not JSON") as caught:
-        read_published(tmp_path)
+    store = FolderStore(tmp_path)
+    assert (store.page("a"), store.stamps()) == (None, {})
+    file = ProjectFile("a-1+b.tar.gz", "../../files/ab/abc/a-1%2Bb.tar.gz", {"sha256": "ab" * 32}, size=3)
+    page = ProjectPage("a", (file,))
+    carry_out(tmp_path, [Put("simple/a/index.json", render_json(page))])
+    assert store.page("a") == page
+    assert list(store.stamps()) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"<html>", "is not JSON"),
+        (b'{"files": [{"filename": "a.whl"}]}', "it has no address"),
+        (b'{"files": [{"filename": "a.whl", "url": "a.whl"}]}', "not under files/"),
+        (b'{"files": [{"filename": "a.whl", "url": "../../files/../../x/a.whl"}]}', "not under files/"),
+        (b'{"files": [{"filename": "a.whl", "url": "https://localhost/files/a.whl"}]}', "not under files/"),
+    ],
+)
+def test_a_page_that_is_not_ours_is_refused(tmp_path: Path, body: bytes, problem: str) -> None:
+    carry_out(tmp_path, [Put("simple/a/index.json", body)])
+    with pytest.raises(StoreError, match=problem) as caught:
+        FolderStore(tmp_path).page("a")
     assert caught.value.exit_code == 2
+    assert str(caught.value).isprintable()
+
+
+def test_files_stay_for_a_grace_period(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    name = "a-1-py3-none-any.whl"
+    wheel = copy(tmp_path / name, b"wheel")
+    metadata = Put(f"{wheel.path}.metadata", b"Name: a")
+    carry_out(out, [wheel, metadata, page("a", wheel.path)])
+    gone = [page("a"), Delete(wheel.path), Delete(metadata.path)]
+    carry_out(out, gone)
+    assert {wheel.path, metadata.path} <= tree(out).keys()
+    carry_out(out, [], grace=-1)
+    assert tree(out).keys() == {"simple/a/index.json"}
+
+
+def test_a_file_that_is_listed_again_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    wheel = copy(tmp_path / "a-1-py3-none-any.whl", b"wheel")
+    carry_out(out, [wheel, page("a", wheel.path)])
+    carry_out(out, [page("a"), Delete(wheel.path)])
+    carry_out(out, [wheel, page("a", wheel.path)], grace=-1)
+    assert wheel.path in tree(out)
+    assert not (out / ".dropped").exists()
+
+
+def test_hostile_notes_remove_nothing(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"")
+    out = tmp_path / "out"
+    carry_out(out, [Put("simple/index.html", b"")])
+    (out / ".dropped").write_text(
+        "1 ../precious\n1 files/../../precious\nx files/a\n1 simple/index.html\n1\n"
+    )
+    (out / ".created").write_text("files/../../precious\n../precious\n\n")
+    carry_out(out, [], grace=-1)
+    assert (tmp_path / "precious").exists()
+    assert (out / "simple" / "index.html").exists()
+
+
+def test_what_a_killed_run_made_is_used_or_removed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    wheel = copy(tmp_path / "a-1-py3-none-any.whl", b"wheel")
+    other = copy(tmp_path / "b-1-py3-none-any.whl", b"other")
+    carry_out(out, [wheel, other])
+    (out / ".created").write_text(f"{wheel.path}\n{other.path}\n")
+    carry_out(out, [wheel, page("a", wheel.path)])
+    assert {wheel.path, other.path} <= tree(out).keys()
+    carry_out(out, [], grace=-1)
+    assert tree(out).keys() == {wheel.path, "simple/a/index.json"}

@@ -10,9 +10,10 @@ import pytest
 from tests.making import document, make_wheel
 from tests.variant_index.publish.family import CU128, CU130, make_family, make_variant
 from variant_index.publish import group as grouping
+from variant_index.publish.find import find_files
 from variant_index.publish.group import group_releases
 from variant_index.publish.release import Refusal, Release
-from variant_index.publish.scan import find_files, scan
+from variant_index.publish.scan import scan
 
 
 def group(folder: Path) -> tuple[list[Release], list[Refusal]]:

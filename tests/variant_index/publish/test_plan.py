@@ -12,6 +12,7 @@ import pytest
 
 from tests.making import make_wheel
 from tests.variant_index.publish.family import make_family
+from variant_index.publish.find import find_files
 from variant_index.publish.group import group_releases
 from variant_index.publish.plan import (
     FILES,
@@ -26,7 +27,7 @@ from variant_index.publish.plan import (
     release_files,
 )
 from variant_index.publish.release import Release, ReleaseKey
-from variant_index.publish.scan import find_files, scan
+from variant_index.publish.scan import scan
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE

@@ -1,0 +1,100 @@
+"""Finds what a publisher brings: files in folders, with what tells whether they changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from variant_index.errors import InputError, printable
+from variant_index.model.filename import SIDECAR_SUFFIX
+from variant_index.publish.release import FILE_SUFFIXES
+
+__all__ = ["FileState", "InputPathError", "find_files", "find_states", "state_of"]
+
+
+class InputPathError(InputError):
+    """A path given by the user cannot be scanned."""
+
+
+class FileState(NamedTuple):
+    """A file, and what differs when it changed.
+
+    Attributes:
+        name: its name.
+        path: where it is.
+        size: bytes; -1 when it cannot be asked.
+        mtime_ns: when its content changed, nanoseconds since 1970.
+        ctime_ns: when it changed in any way (where the system knows), nanoseconds since 1970.
+        inode: its number in the file system.
+    """
+
+    name: str
+    path: str
+    size: int = -1
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    inode: int = 0
+
+
+def find_states(paths: Iterable[Path], *, exclude: Path | None = None) -> list[FileState]:
+    """Return the wheels, source distributions and sidecars in `paths`, sorted by name.
+
+    Folders are searched to any depth, without hidden folders, symbolic links to folders and `exclude`
+    (the index that is written may lie inside its input). A file given by name must be one of the three
+    kinds; other files in folders are passed over.
+
+    Raises:
+        InputPathError: a path does not exist, cannot be read, or is a file of another kind.
+    """
+    excluded = str(exclude.resolve()) if exclude is not None else None
+    found: dict[str, FileState] = {}
+    for path in paths:
+        if path.is_dir():
+            # The real path of a folder below is that of this one and its name: links are not followed.
+            found.update((state.path, state) for state in _walk(str(path), str(path.resolve()), excluded))
+        elif not path.exists():
+            raise InputPathError(f"{printable(str(path))}: there is no such file or folder")
+        elif not path.name.endswith(FILE_SUFFIXES):
+            raise InputPathError(
+                f"{printable(str(path))}: neither a folder nor a wheel, .tar.gz or *{SIDECAR_SUFFIX}"
+            )
+        else:
+            found[str(path)] = state_of(path)
+    return sorted(found.values())
+
+
+def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Path]:
+    """Return the paths of what `find_states` finds."""
+    return [Path(state.path) for state in find_states(paths, exclude=exclude)]
+
+
+def _walk(folder: str, real: str, excluded: str | None) -> Iterator[FileState]:
+    if real == excluded:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                if name.endswith(FILE_SUFFIXES) and not entry.is_dir():
+                    yield _state(name, entry.path, entry)
+                elif entry.is_dir(follow_symlinks=False):
+                    yield from _walk(entry.path, os.path.join(real, name), excluded)  # noqa: PTH118 -- faster
+    except OSError as error:
+        raise InputPathError(f"{printable(str(error.filename))}: {error.strerror}") from None
+
+
+def state_of(path: Path) -> FileState:
+    """Return the state of a file as it is now."""
+    return _state(path.name, str(path), path)
+
+
+def _state(name: str, path: str, entry: os.DirEntry[str] | Path) -> FileState:
+    try:
+        status = entry.stat()
+    except OSError:
+        return FileState(name, path)  # reading it will say why
+    return FileState(name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

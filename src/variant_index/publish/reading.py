@@ -1,0 +1,181 @@
+"""Reads one file that a publisher brings: path in, values out, in any process or on any machine."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from variant_index.errors import InputError, printable
+from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
+from variant_index.model.filename import SIDECAR_SUFFIX, FilenameError
+from variant_index.publish.release import FoundSidecar, FoundSource, FoundWheel, Refusal, release_of
+from variant_index.wheel.read import read_wheel
+
+__all__ = ["Reading", "ReleaseNameError", "file_sha256", "read_file"]
+
+_PIECE = 1 << 20
+
+
+class ReleaseNameError(FilenameError):
+    """A file's name does not say which release it belongs to."""
+
+    rule = "REL007"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file turned out to be.
+
+    Attributes:
+        path: the file.
+        sha256: hexadecimal digest of all its bytes; empty for sidecars and what could not be read.
+        found: what it holds, None when it is refused.
+        refusals: why.
+    """
+
+    path: Path
+    sha256: str = ""
+    found: FoundWheel | FoundSource | FoundSidecar | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+
+def read_file(
+    path: Path, staging: Path | None = None, on_bytes: Callable[[int], object] | None = None
+) -> Reading:
+    """Read and check a wheel, source distribution or sidecar; what is wrong with it becomes a refusal.
+
+    Args:
+        path: the file.
+        staging: a folder to copy wheels and source distributions to as they are read. Then the copy is
+            what is checked, so that nothing can change between checking and publishing; its name there
+            is its digest.
+        on_bytes: called with the number of bytes of wheels verified since the last call.
+    """
+    try:
+        if path.name.endswith(SIDECAR_SUFFIX):
+            return Reading(path, found=FoundSidecar(path, _read_document(path)))
+        if release_of(path.name) is None and not path.name.endswith(".whl"):
+            raise ReleaseNameError(
+                f"{printable(path.name)}: a source distribution's name is NAME-VERSION.tar.gz"
+            )
+        copy, sha256, size = _read_once(path, staging)
+        if not path.name.endswith(".whl"):
+            return Reading(path, sha256, FoundSource(path, path.name, size, sha256, copy))
+        return _read_wheel(path, sha256, copy, on_bytes)
+    except InputError as error:
+        refusal = Refusal(release_of(path.name), str(error), error.rule, str(path))
+    except OSError as error:
+        if error.filename is not None and str(error.filename) != str(path):
+            raise  # the copy: a full disk is nothing that the file is to blame for
+        reason = f"{printable(str(path))}: {error.strerror or error}"
+        refusal = Refusal(release_of(path.name), reason, "WHL001", str(path))
+    return Reading(path, refusals=(refusal,))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _hash(path, None)[0]
+
+
+def _hash(path: Path, copy: int | None) -> tuple[str, int]:
+    """Return digest and size of a file, and write its bytes to a descriptor on the way."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        # Opening a FIFO would wait for a writer.
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        buffer = memoryview(bytearray(min(_PIECE, os.fstat(file.fileno()).st_size + 1)))
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+            size += count
+            if copy is not None:
+                _write(copy, buffer[:count])
+    return digest.hexdigest(), size
+
+
+def _write(copy: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(copy, data) :]
+
+
+def _read_once(path: Path, staging: Path | None) -> tuple[Path | None, str, int]:
+    """Return the file's copy, digest and size."""
+    if staging is None:
+        return (None, *_hash(path, None))
+    copy, descriptor = _open_copy(path.name, staging)
+    try:
+        try:
+            sha256, size = _hash(path, descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        copy.unlink(missing_ok=True)
+        if error.filename is None:  # writing failed
+            raise OSError(error.errno, error.strerror, str(staging)) from None
+        raise
+    return copy, sha256, size
+
+
+def _open_copy(name: str, staging: Path) -> tuple[Path, int]:
+    """Open a new file of that name in a folder that no other process uses."""
+    number = 0
+    while True:
+        copy = staging / f"{os.getpid()}-{number}" / name
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            return copy, os.open(copy, flags, 0o666)
+        except FileNotFoundError:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            number += 1
+
+
+def _read_wheel(
+    path: Path, sha256: str, copy: Path | None, on_bytes: Callable[[int], object] | None
+) -> Reading:
+    try:
+        contents = read_wheel(copy or path, verify=True, progress=on_bytes)
+        release = release_of(path.name)
+        if release is None:
+            raise ReleaseNameError(
+                f"{printable(path.name)}: {printable(contents.filename.version)!r} is not a version (PEP 440)"
+            )
+    except InputError:
+        if copy is not None:
+            copy.unlink(missing_ok=True)
+        raise
+    findings = tuple(replace(finding, path=str(path)) for finding in contents.findings)
+    wheel = FoundWheel(
+        path=path,
+        filename=contents.filename,
+        size=contents.size,
+        sha256=sha256,
+        metadata=contents.metadata,
+        requires_python=contents.requires_python,
+        document=contents.document,
+        findings=findings,
+        copy=copy,
+    )
+    errors = [finding for finding in findings if finding.rule.severity == "error"]
+    refusals = tuple(Refusal(release, str(error), error.code, error.path) for error in errors)
+    return Reading(path, sha256, wheel, refusals)
+
+
+def _read_document(path: Path) -> bytes:
+    if release_of(path.name) is None:
+        raise ReleaseNameError(f"{printable(path.name)}: a sidecar's name is NAME-VERSION{SIDECAR_SUFFIX}")
+    with path.open("rb") as file:
+        data = file.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise DocumentError(f"{printable(str(path))}: larger than {MAX_DOCUMENT_BYTES >> 20} MB", "VAR012")
+    return data

@@ -1,0 +1,44 @@
+"""What a build says about releases (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from variant_index.model.build_report import RefusalReport, ReleaseReport
+from variant_index.model.filename import sidecar_filename
+from variant_index.publish.advice import advise
+from variant_index.publish.default_wheel import uncovered
+from variant_index.publish.plan import release_files
+from variant_index.publish.release import Refusal, Release
+
+__all__ = ["refusal_report", "release_report"]
+
+
+def release_report(release: Release, written: Set[str], default_from: str | None) -> ReleaseReport:
+    """Return what is reported of a release that is published.
+
+    Args:
+        release: the release.
+        written: the paths that this run wrote, of this release and of others.
+        default_from: the label that missing plain wheels are made from.
+    """
+    files = release_files(release)
+    findings = [*(finding for wheel in release.wheels for finding in wheel.findings), *advise(release)]
+    warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
+    if default_from is not None and release.variants and uncovered(release):
+        warnings.append(f"{release.title}: no variant {default_from!r} to make its plain wheel from")
+    return ReleaseReport(
+        name=release.key[0],
+        version=release.key[1],
+        files=files,
+        changed=[path for path in files if path in written],
+        sidecar=sidecar_filename(*release.key) if release.document is not None else None,
+        default_wheel=next((wheel.name for wheel in release.plain), None),
+        warnings=warnings,
+    )
+
+
+def refusal_report(refusal: Refusal) -> RefusalReport:
+    """Return what is reported of something that is not published."""
+    name, version = refusal.release if refusal.release is not None else (None, None)
+    return RefusalReport(name=name, version=version, reason=refusal.reason, rule=refusal.rule)
