@@ -51,7 +51,9 @@ class RemoteFile:
             UnreachableError: the server is down.
             UpstreamError: it sent something else than the part, or more than 8 MB would be read altogether.
         """
-        length = max(0, min(length, self.size - offset))
+        length = min(length, self.size - offset)
+        if length <= 0:
+            return b""
         for part in self._parts:
             start = offset - part.start
             if start >= 0 and start + length <= len(part.data):
