@@ -45,6 +45,7 @@ def make_wheel(
     variant_json: Mapping[str, object] | bytes | None = None,
     requires_dist: Sequence[str] = (),
     requires_python: str | None = None,
+    extras: Sequence[str] = (),
 ) -> Path:
     """Write an installable wheel; `filename` says name, version, tags and label.
 
@@ -59,6 +60,7 @@ def make_wheel(
     metadata = ["Metadata-Version: 2.1", f"Name: {wheel.distribution}", f"Version: {wheel.version}"]
     metadata += [f"Requires-Python: {requires_python}"] if requires_python else []
     metadata += [f"Requires-Dist: {requirement}" for requirement in requires_dist]
+    metadata += [f"Provides-Extra: {extra}" for extra in extras]
     tags = [
         f"Tag: {python}-{abi}-{platform}"
         for python in wheel.python.split(".")

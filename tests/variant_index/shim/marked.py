@@ -41,6 +41,7 @@ def write_marked(
             files={f"{NAME}.py": f"LABEL = {label!r}\n".encode(), **(files or {})},
             variant_json={**DOCUMENT, "variants": {label: LABELS[label]}} if label else None,
             requires_dist=requires,
+            extras=["more"],
         )
         for label in ("", *LABELS)
     ]
