@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from torch_variant_provider.deadline import end_within
@@ -17,11 +18,14 @@ WARNING = "warning: "
 
 _USAGE = """\
 usage: python -m torch_variant_provider [--json] [--timeout SECONDS]
+       python -m torch_variant_provider --compatible
 
 Show what this machine can run and where each fact came from.
 
   --json             print a machine profile
   --timeout SECONDS  how long all sources together may take; by default each has a limit of its own
+  --compatible       print a folder: on a host's PYTHONPATH its modules answer documents that name
+                     nvidia-variant-provider, amd-variant-provider or intel-variant-provider
   -h, --help         print this text
 
 exit status: 0 done, 2 wrong usage, 3 a driver is there but did not say what it supports
@@ -32,6 +36,9 @@ def main(arguments: list[str]) -> int:
     """Run the command; `arguments` without the program's name. Returns the exit status."""
     if arguments in (["-h"], ["--help"]):
         sys.stdout.write(_USAGE)
+        return 0
+    if arguments == ["--compatible"]:
+        sys.stdout.write(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compatible") + "\n")  # noqa: PTH100, PTH118, PTH120
         return 0
     try:
         as_json, seconds = _parse(arguments)

@@ -24,8 +24,8 @@ def parse_version(text: str, *, suffix: str = "") -> Version | None:
     for mark in suffix:
         text = text.partition(mark)[0]
     parts = text.split(".")
-    for part in parts:
-        if not (part.isascii() and part.isdigit() and len(part) <= _DIGITS):
+    for place, part in enumerate(parts):
+        if not (part.isascii() and part.isdigit() and len(part) <= (_DIGITS if place < 2 else 20)):
             return None
     return int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
 

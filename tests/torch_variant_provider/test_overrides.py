@@ -57,6 +57,7 @@ ROCM = "AMD_VARIANT_PROVIDER_FORCE_ROCM_VERSION"
         (BOOTSTRAP, "gfx1201", ("gfx1201",)),
         (UV_GFX, "gfx1151", ("gfx1151",)),
         (ROCM, "7", "7.0"),
+        (ROCM, "6.4.43482-0f2d60242", "6.4"),
         (ROCM, "7.0.2-1234", "7.0"),
         (ROCM, "7.0.0~rc1", "7.0"),
         (ROCM, "none", "none"),

@@ -170,6 +170,40 @@ def test_named_in_a_document_variantlib_asks_us(tmp_path: Path, forced: dict[str
     assert json.loads(done.stdout)[0] == first
 
 
+@pytest.mark.parametrize(
+    ("forced", "first"),
+    [
+        (
+            {"NV_PROVIDER_FORCE_DRIVER_VERSION": "13.0", "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0"},
+            "cuda13.0",
+        ),
+        (
+            {
+                "AMD_VARIANT_PROVIDER_FORCE_GFX_ARCH": "gfx942",
+                "AMD_VARIANT_PROVIDER_FORCE_ROCM_VERSION": "7.1",
+            },
+            "rocm7.1",
+        ),
+        ({"INTEL_VARIANT_PROVIDER_FORCE_DEVICE_IP": "20.2.0"}, "xpu"),
+    ],
+)
+def test_documents_that_name_the_vendors_packages(tmp_path: Path, forced: dict[str, str], first: str) -> None:
+    """Exactly as torch, XGBoost and CuPy publish them: the host imports the vendors' names."""
+    path = tmp_path / "torch-2.10.0-variants.json"
+    path.write_text(json.dumps(document(TORCH, NAMESPACES, PROVIDERS)))
+    assert {one.plugin_api for one in (TORCH_DOCUMENT.providers or {}).values() if one.plugin_api} == {
+        "nvidia_variant_provider.plugin:NvidiaVariantPlugin",
+        "amd_variant_provider.plugin:AMDVariantPlugin",
+        "intel_variant_provider.plugin:IntelVariantPlugin",
+    }
+    command = [sys.executable, "-m", "torch_variant_provider", "--compatible"]
+    folder = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = ranked_by_variantlib(path, PYTHONPATH=folder, **forced)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0] == first
+    assert ranked_by_variantlib(path, **forced).returncode != 0  # only where it is asked for
+
+
 def test_variantlib_and_we_order_alike(tmp_path: Path) -> None:
     path = tmp_path / "variants.json"
     whole = document(TORCH, NAMESPACES, {**PROVIDERS, **OUR_PROVIDERS})

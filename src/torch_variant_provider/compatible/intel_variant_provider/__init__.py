@@ -1,0 +1,3 @@
+"""Stands in for the package of this name."""
+
+__all__: list[str] = []
