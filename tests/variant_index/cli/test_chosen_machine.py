@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.torch_variant_provider.conftest import build_library
 from tests.variant_index.cli.test_variant_pip import (
+    FORCE,
     INSTALL,
     Shell,
     environment_with_pip,
@@ -20,6 +22,10 @@ from tests.variant_index.cli.test_variant_pip import (
 from tests.variant_index.shim.family import NAME, cuda_machine
 from tests.variant_index.upstream.fake_index import FakeIndex
 from variant_index.cli import main
+from variant_index.cli.variant_pip import _patience
+from variant_index.clients.pip.arguments import parse_arguments
+from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.detection import DetectionSettings
 
 __all__ = ["environment_with_pip", "index", "shell"]
 
@@ -82,6 +88,57 @@ def test_a_driver_that_does_not_answer_installs_no_cpu_build(
     assert done.returncode == 0, done.stderr
     assert shell.installed() == f"{NAME}-2.0-py3-none-any-null.whl"
     assert any("builds without GPU are chosen" in line for line in said(done))
+
+
+OTHER = "manylinux2014_aarch64" if platform.machine() == "x86_64" else "manylinux2014_x86_64"
+OWN = f"manylinux2014_{platform.machine()}"
+
+
+@posix_only
+@pytest.mark.parametrize("variables", [{}, {"PIP_PLATFORM": OTHER}])
+def test_for_another_platform_this_machine_does_not_count(
+    shell: Shell, index: FakeIndex, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    """Nor is it asked: its driver here would hang."""
+    folder = build_library("fake_nvml.c", tmp_path / "nvml", "libnvidia-ml.so.1")
+    hung = {"LD_LIBRARY_PATH": str(folder), "FAKE_SLEEP_MS": "60000", FORCE: ""}
+    download = ["download", "--only-binary=:all:", "-i", index.url, "-d", "out", NAME]
+    download += [] if variables else ["--platform", OTHER]
+    done = shell.variant_pip(*download, **hung, **variables)
+    assert done.returncode == 0, done.stderr
+    (file,) = (shell.folder / "out").iterdir()
+    assert "null" in file.name
+    (line,) = (line for line in said(done) if "platform" in line)
+    assert f"platform {OTHER} is not this machine, so its GPUs are not known" in line
+
+
+@posix_only
+@pytest.mark.parametrize("chosen", [OTHER, OWN])
+def test_what_is_forced_counts_for_every_platform(shell: Shell, index: FakeIndex, chosen: str) -> None:
+    download = ["download", "--only-binary=:all:", "-i", index.url, "-d", "out", "--platform", chosen, NAME]
+    done = shell.variant_pip(*download)
+    assert done.returncode == 0, done.stderr
+    (file,) = (shell.folder / "out").iterdir()
+    assert "cu128" in file.name
+    assert "not this machine" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "machine", "variables", "expected"),
+    [
+        ([], None, {}, {"timeout": "35"}),
+        ([], "cpu", {}, {}),
+        (["--timeout", "5"], None, {}, {}),
+        (["--default-timeout=5"], None, {}, {}),
+        ([], None, {"default-timeout": "5"}, {}),
+    ],
+)
+def test_pip_waits_as_long_as_detection_may_take(
+    line: list[str], machine: str | None, variables: dict[str, str], expected: dict[str, str]
+) -> None:
+    arguments = parse_arguments([*INSTALL, *line])
+    configuration = PipConfiguration({}, variables)
+    assert _patience(arguments, configuration, DetectionSettings(machine)) == expected
 
 
 def test_explain_for_a_named_machine(
