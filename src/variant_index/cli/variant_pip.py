@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from variant_index.clients.pip.configuration import PipConfiguration
     from variant_index.clients.pip.environment import ChildSettings
     from variant_index.clients.pip.interpreter import Interpreter
+    from variant_index.clients.pip.requirements import Requirements
     from variant_index.clients.pip.taken import Evidence
     from variant_index.detection import DetectionSettings
     from variant_index.model.machine import MachineProfile
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from variant_index.shim.file_table import FileTable
     from variant_index.shim.journal import Journal
     from variant_index.shim.present import Chosen
-    from variant_index.torch_index.settings import TorchSettings
-    from variant_index.upstream.source import Source
 
 __all__ = ["main"]
 
@@ -42,6 +41,7 @@ _BESIDE_DETECTION = 15.0
 """Seconds that everything else may take besides detection: pip's own limit."""
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+_FILE_OPTIONS = ("constraint", "requirement", "build-constraint")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,9 +88,11 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     """Take over pip's sources, run it, and say what was chosen."""
+    from variant_index.cli.pip_upstream import pip_upstream
     from variant_index.clients.pip.environment import child_settings
-    from variant_index.clients.pip.requirements import check_requirements
+    from variant_index.clients.pip.requirements import read_requirements
     from variant_index.clients.pip.run import pip_command
+    from variant_index.clients.pip.sources import pip_sources
     from variant_index.clients.pip.taken import evidence, taken
     from variant_index.clients.process import run_client
     from variant_index.detection import DetectionSettings
@@ -102,15 +104,12 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     if arguments.given("no-proxy-env") or proxy == "":
         for name in [name for name in os.environ if name.lower() in _PROXY_VARIABLES]:
             del os.environ[name]
-    files = [
-        file
-        for option in ("requirement", "constraint", "build-constraint")
-        for file in configuration.values(arguments, option)
-    ]
-    check_requirements(files, os.environ)
-    sources = _sources(arguments, configuration)
-    torch = _torch(arguments, configuration)
-    network_settings = _network_settings(arguments, configuration, proxy)
+    files = {option: configuration.values(arguments, option) for option in _FILE_OPTIONS}
+    requirements = read_requirements(
+        [*files["constraint"], *files["requirement"]], os.environ, files["build-constraint"]
+    )
+    found = pip_sources(configuration, arguments, requirements.sources)
+    upstream = pip_upstream(arguments, configuration, found, python=interpreter.executable, proxy=proxy)
     proof = evidence(arguments, configuration, interpreter.pip_version())
     ours = proof.kind == "document" and proof.path is None
     endpoint = Endpoint.open()
@@ -123,33 +122,43 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             from variant_index.clients.pip.tags import target_platforms
             from variant_index.shim.journal import Journal
             from variant_index.shim.server import ShimServer
-            from variant_index.upstream.cache import DiskCache
-            from variant_index.upstream.network import Network
 
             journal = Journal()
-            cache = None if configuration.flag(arguments, "no-cache-dir") else DiskCache.of_user()
-            network = Network(*network_settings, cache=cache)
             tags = _tags(arguments, configuration, interpreter, target)
             machine = _machine(detection, journal, target_platforms(arguments, configuration))
-            server = ShimServer(sources, network, machine, tags, journal, torch=torch, endpoint=endpoint)
+            server = ShimServer(
+                upstream.sources,
+                upstream.network(),
+                machine,
+                tags,
+                journal,
+                torch=upstream.torch,
+                endpoint=endpoint,
+                routing=upstream.routing,
+            )
             until_pip_ends.enter_context(server)
             served.append((journal, server.files))
 
+        copies = _copies(requirements, until_pip_ends)
+        in_copies = arguments.with_files(copies) if copies else arguments
         settings = child_settings(
             os.environ,
             configuration,
             index_url=endpoint.index_url,
             proxy=proxy,
             isolated=arguments.isolated,
-            replaced=_patience(arguments, configuration, detection),
+            replaced={
+                **_patience(arguments, configuration, detection),
+                **_configured_copies(arguments, configuration, copies),
+            },
         )
         with _pip_files(settings, proof) as (environment, proof):
-            passed = arguments.passed_with("--report", str(proof.path)) if ours else arguments.passed
+            passed = in_copies.passed_with("--report", str(proof.path)) if ours else in_copies.passed
             status = run_client([*pip_command(interpreter.executable), *passed], environment, serve)
             journal, linked = served[0]
             chosen = taken(proof, journal.chosen(), linked.chosen_in) if status == 0 else []
-    local = any(not source.url.startswith("http") for source in sources)
-    named = bool(chosen) or local or (proof.kind == "none" and bool(linked.offered()))
+    linked_here = upstream.has_links_through_the_shim
+    named = bool(chosen) or linked_here or (proof.kind == "none" and bool(linked.offered()))
     return _report(arguments, configuration, journal, status, chosen, named=named)
 
 
@@ -166,6 +175,7 @@ def _pip_files(settings: ChildSettings, proof: Evidence) -> Iterator[tuple[Mappi
         environment = settings.environment
         if settings.configuration is not None:
             file = Path(folder, "pip.conf")
+            file.touch(0o600)  # it may hold the password of a proxy
             file.write_text(settings.configuration)
             environment = {**environment, "PIP_CONFIG_FILE": str(file)}
         yield environment, replace(proof, path=Path(folder, "report.json")) if wanted else proof
@@ -213,39 +223,28 @@ def _configuration(arguments: PipArguments, interpreter: Interpreter) -> tuple[I
     return target, read_configuration(os.environ, target.prefix(), isolated=arguments.isolated)
 
 
-def _network_settings(
-    arguments: PipArguments, configuration: PipConfiguration, proxy: str | None
-) -> tuple[str | None, str | None, tuple[str, ...], float]:
-    """Return what `Network` takes; checked before pip starts, so that it is said once and by us."""
-    from variant_index.clients.pip.configuration import PipConfigurationError
+def _copies(requirements: Requirements, until_pip_ends: contextlib.ExitStack) -> dict[str, str]:
+    """Return copies of requirements files that would lead pip past the shim."""
+    if not requirements.need_rewriting:
+        return {}
+    import tempfile
 
-    # pip, through requests, obeys these two variables as well.
-    certificates = configuration.value(arguments, "cert") or next(
-        filter(None, map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))), None
-    )
-    if certificates is not None and not Path(certificates).exists():
-        raise PipConfigurationError(f"certificates {printable(certificates)}: no such file")
-    hosts = configuration.values(arguments, "trusted-host")
-    return certificates, proxy or None, hosts, configuration.timeout(arguments)
+    from variant_index.clients.pip.rewrite import write_copies
+
+    folder = until_pip_ends.enter_context(tempfile.TemporaryDirectory(prefix="variant-pip-"))
+    return write_copies(requirements, Path(folder))
 
 
-def _sources(arguments: PipArguments, configuration: PipConfiguration) -> list[Source]:
-    """Return the sources in pip's order; an index or a find-links location may be a folder."""
-    from variant_index.upstream.source import Source
-
-    indexes = configuration.index_urls(arguments)
-    return [
-        *(Source(Path(url).absolute().as_uri() if Path(url).is_dir() else url) for url in indexes),
-        *map(Source.find_links, configuration.values(arguments, "find-links")),
-    ]
-
-
-def _torch(arguments: PipArguments, configuration: PipConfiguration) -> TorchSettings:
-    """Return where the torch family comes from: PyTorch's index, unless the command line names another."""
-    from variant_index.torch_index.settings import torch_settings
-
-    settings = torch_settings(os.environ, own_index=arguments.given("index-url"))
-    return replace(settings, source=None) if configuration.flag(arguments, "no-index") else settings
+def _configured_copies(
+    arguments: PipArguments, configuration: PipConfiguration, copies: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the settings that name copies where pip's configuration names the originals."""
+    found = {}
+    for option in _FILE_OPTIONS:
+        files = configuration.configured(arguments, option)
+        if any(file in copies for file in files):
+            found[option] = " ".join(copies.get(file, file) for file in files)
+    return found
 
 
 def _patience(

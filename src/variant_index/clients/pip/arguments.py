@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from variant_index.clients.pip.options import COMMANDS, GENERAL, SHORT, VALUED, resolve
@@ -20,7 +20,10 @@ _ALIASES: Final = {
 # A proxy cannot stay: pip would ask it for the shim on loopback. It comes back as an environment variable.
 _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy"})
 
+_FILES: Final = frozenset({"requirement", "constraint", "build-constraint"})
+
 _READ: Final = _TAKEN | {
+    *("client-cert", "keyring-provider", "no-input"),
     *("cert", "help", "no-cache-dir", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host"),
     *("verbose", "requirement", "constraint", "build-constraint", "ignore-requires-python"),
     *("dest", "dry-run", "output", "wheel-dir"),
@@ -57,6 +60,16 @@ class PipArguments:
         assert self.position is not None
         return (*self.passed[: self.position + 1], *words, *self.passed[self.position + 1 :])
 
+    def with_files(self, copies: Mapping[str, str]) -> PipArguments:
+        """Return the command line with other requirements and constraints files, behind the command.
+
+        Args:
+            copies: a file as given -> the one to pass instead.
+        """
+        parsed = parse_arguments(self.original, taken=_TAKEN | _FILES)
+        words = [f"--{name}={copies.get(file, file)}" for name in sorted(_FILES) for file in self.all(name)]
+        return replace(parsed, passed=parsed.passed_with(*words))
+
     @property
     def needs_index(self) -> bool:
         """Whether pip will look for packages, and so needs the shim."""
@@ -81,10 +94,14 @@ class PipArguments:
         return self.options.get(name, ())
 
 
-def parse_arguments(arguments: Sequence[str]) -> PipArguments:
+def parse_arguments(arguments: Sequence[str], *, taken: frozenset[str] = _TAKEN) -> PipArguments:
     """Read a pip command line the way pip's own parser does.
 
     What pip will refuse (an unknown option, a missing value) is passed on, for pip to say so.
+
+    Args:
+        arguments: without the program's name.
+        taken: the options that pip does not get.
 
     Raises:
         PipArgumentsError: an abbreviated option could be one that we must take over.
@@ -104,9 +121,9 @@ def parse_arguments(arguments: Sequence[str]) -> PipArguments:
                     passed.append(command)
             passed += rest
         elif argument.startswith("--"):
-            _long(argument, rest, passed, options, general=command is None)
+            _long(argument, rest, passed, options, taken, general=command is None)
         elif argument.startswith("-") and argument != "-":
-            _short(argument, rest, passed, options, general=command is None)
+            _short(argument, rest, passed, options, taken, general=command is None)
         else:
             if command is None:
                 command, position = argument, len(passed)
@@ -116,7 +133,13 @@ def parse_arguments(arguments: Sequence[str]) -> PipArguments:
 
 
 def _long(
-    argument: str, rest: Iterator[str], passed: list[str], options: dict[str, list[str]], *, general: bool
+    argument: str,
+    rest: Iterator[str],
+    passed: list[str],
+    options: dict[str, list[str]],
+    taken: frozenset[str],
+    *,
+    general: bool,
 ) -> None:
     text, equals, value = argument[2:].partition("=")
     meanings = resolve(text, general=general)
@@ -139,11 +162,17 @@ def _long(
             value = following
     elif equals:
         name = None  # pip refuses a flag with a value
-    _record(name, value, words, passed, options)
+    _record(name, value, words, passed, options, taken=taken)
 
 
 def _short(
-    argument: str, rest: Iterator[str], passed: list[str], options: dict[str, list[str]], *, general: bool
+    argument: str,
+    rest: Iterator[str],
+    passed: list[str],
+    options: dict[str, list[str]],
+    taken: frozenset[str],
+    *,
+    general: bool,
 ) -> None:
     """Read a cluster such as `-qiURL`: flags, then at most one option with its value."""
     kept = "-"
@@ -153,7 +182,7 @@ def _short(
             name = None  # pip refuses it before the command
         if name not in VALUED:
             kept += letter
-            _record(name, "", [], passed, options)
+            _record(name, "", [], passed, options, taken=taken)
             continue
         assert name is not None
         value = argument[position + 1 :]
@@ -165,20 +194,26 @@ def _short(
                 return
             words.append(following)
             value = following
-        if name in _TAKEN:
+        if name in taken:
             passed += [kept] if kept != "-" else []
         else:
             words[0] = argument
-        _record(name, value, words, passed, options)
+        _record(name, value, words, passed, options, taken=taken)
         return
     passed.append(argument)
 
 
 def _record(
-    name: str | None, value: str, words: list[str], passed: list[str], options: dict[str, list[str]]
+    name: str | None,
+    value: str,
+    words: list[str],
+    passed: list[str],
+    options: dict[str, list[str]],
+    *,
+    taken: frozenset[str],
 ) -> None:
     name = _ALIASES.get(name, name) if name is not None else None
     if name in _READ:
         options.setdefault(name, []).append(value)
-    if name not in _TAKEN:
+    if name not in taken:
         passed += words

@@ -55,8 +55,11 @@ class PipConfiguration:
 
         Of the configured ones the environment replaces the command's section, which replaces `[global]`.
         """
-        configured = self._configured(arguments.command, (option,)) or ""
-        return (*configured.split(), *arguments.all(option))
+        return (*self.configured(arguments, option), *arguments.all(option))
+
+    def configured(self, arguments: PipArguments, option: str) -> tuple[str, ...]:
+        """Return the values of a repeatable option without the command line's."""
+        return tuple((self._configured(arguments.command, (option,)) or "").split())
 
     def flag(self, arguments: PipArguments, option: str) -> bool:
         """Return whether a flag is set."""

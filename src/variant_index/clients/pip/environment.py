@@ -35,6 +35,7 @@ def child_settings(
     index_url: str,
     proxy: str | None,
     isolated: bool,
+    replaced: Mapping[str, str] | None = None,
 ) -> ChildSettings:
     """Return settings under which pip has the shim as its only source and is otherwise as configured.
 
@@ -50,14 +51,17 @@ def child_settings(
         proxy: the proxy in effect. pip's own option would send requests for the shim to the proxy too, so
             it becomes `HTTP_PROXY` and `HTTPS_PROXY`, which know exceptions.
         isolated: whether pip runs with `--isolated`.
+        replaced: other options that files and variables must not decide -> the value to use instead.
     """
-    ours = {f"PIP_{name.upper().replace('-', '_')}" for name in _OURS}
+    replaced = replaced or {}
+    ours = {f"PIP_{name.upper().replace('-', '_')}" for name in (*_OURS, *replaced)}
     child = {name: value for name, value in environment.items() if name.upper() not in ours}
     child |= {
         "PIP_INDEX_URL": index_url,
         "PIP_EXTRA_INDEX_URL": " ",
         "PIP_FIND_LINKS": " ",
         "PIP_NO_INDEX": "0",
+        **{f"PIP_{name.upper().replace('-', '_')}": value for name, value in replaced.items()},
     }
     if proxy:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
@@ -71,21 +75,23 @@ def child_settings(
     proxy_in_file = any(
         name.partition(".")[2] == "proxy" and value for name, value in configuration.files.items()
     )
-    text = _file(configuration, index_url) if isolated or proxy_in_file else None
+    text = _file(configuration, index_url, replaced) if isolated or proxy_in_file else None
     return ChildSettings(child, text)
 
 
-def _file(configuration: PipConfiguration, index_url: str) -> str:
+def _file(configuration: PipConfiguration, index_url: str, replaced: Mapping[str, str]) -> str:
     parser = configparser.RawConfigParser()
     for section in ("global", *sorted(COMMANDS)):
         parser.add_section(section)
         for option in _OURS:
             parser.set(section, option, index_url if option == "index-url" else "")
+        for option, value in replaced.items():
+            parser.set(section, option, value)
     for name, value in configuration.files.items():
         section, _, option = name.partition(".")
         if not parser.has_section(section):
             parser.add_section(section)
-        if option not in _OURS:
+        if option not in _OURS and option not in replaced:
             parser.set(section, option, value)
     text = io.StringIO()
     parser.write(text)

@@ -1,26 +1,27 @@
-"""Requirements and constraints files that name package sources, which would lead pip past the shim."""
+"""Requirements and constraints files, and those they include: read once, before pip does.
+
+Files that name package sources would lead pip past the shim: an `--index-url` in a file counts more than one
+on the command line. pip has no option against that, so it gets copies without these options (see `rewrite`),
+and the sources are taken over.
+"""
 
 from __future__ import annotations
 
 import codecs
+import locale
 import os
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from variant_index.clients.pip.requirements_line import Option, RequirementsLine, parse_lines
 from variant_index.errors import InputError, printable
 
-__all__ = ["RequirementsError", "SourceLine", "check_requirements", "find_source_lines"]
+__all__ = ["Requirements", "RequirementsError", "RequirementsFile", "read_requirements"]
 
-_SOURCE_NAMES: Final = ("index-url", "pypi-url", "extra-index-url", "find-links", "no-index")
-_SOURCE_LETTERS: Final = {"i": "index-url", "f": "find-links"}
-_NESTED_LETTERS: Final = {"r": "requirement", "c": "constraint"}
-_OTHER_NAMES: Final = frozenset({"pre", "editable", "no-binary", "prefer-binary"})
-_VARIABLE: Final = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -28,164 +29,207 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_CODING: Final = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _MAX_BYTES: Final = 16 << 20
 _MAX_FILES: Final = 1000
+_MAX_DEPTH: Final = 100
 
 
 class RequirementsError(InputError):
-    """A requirements file names package sources, or cannot be checked for them."""
+    """A requirements file cannot be read, or names package sources where they cannot be taken over."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceLine:
-    """A line that matters to the shim.
+@dataclass(frozen=True)
+class RequirementsFile:
+    """A file that is there.
 
     Attributes:
-        line: its number, from 1.
-        option: `index-url`, `extra-index-url`, `find-links`, `no-index`, `requirement` or `constraint`.
-        value: what follows the option; the file's name for the last two.
+        text: its content.
+        lines: its lines of options.
+        nested: the number of a line -> the place of the file that it includes.
+        once: whether it can be read only once (a pipe), so that pip needs a copy.
     """
 
-    line: int
-    option: str
-    value: str
+    text: str
+    lines: tuple[RequirementsLine, ...]
+    nested: Mapping[int, str]
+    once: bool = False
 
 
-def check_requirements(files: Iterable[str], environment: Mapping[str, str]) -> None:
-    """Read requirements and constraints files, and those they include, and refuse any that names sources.
+@dataclass
+class Requirements:
+    """All files of a command.
+
+    Attributes:
+        places: a file as named on the command line or in pip's configuration -> its place.
+        files: a place (an absolute path) -> the file; those that are missing are left out.
+        sources: the options that name sources or trusted hosts, in the order in which pip obeys them;
+            a folder in `find-links` is absolute.
+    """
+
+    places: dict[str, str] = field(default_factory=dict)
+    files: dict[str, RequirementsFile] = field(default_factory=dict)
+    sources: list[Option] = field(default_factory=list)
+
+    @property
+    def need_rewriting(self) -> bool:
+        """Whether pip must get copies instead."""
+        return any(file.once or any(line.sources for line in file.lines) for file in self.files.values())
+
+
+def read_requirements(
+    files: Iterable[str], environment: Mapping[str, str], build_constraints: Iterable[str] = ()
+) -> Requirements:
+    """Read files, and those they include, in pip's order.
 
     A file that is not there is pip's to report, and so is one that includes itself.
 
     Args:
-        files: as given to `-r` and `-c`.
+        files: the values of `-c`, then those of `-r`.
         environment: for `${NAME}` in the files.
+        build_constraints: the values of `--build-constraint`. They count for builds only, so a source there
+            is refused.
 
     Raises:
-        RequirementsError: a file names a source, or is somewhere on the network.
+        RequirementsError: a file is somewhere on the network, too large, not in its encoding, or has a line
+            that may name a source and cannot be read.
     """
-    waiting = [file if _scheme(file) else os.path.abspath(file) for file in files if file]  # noqa: PTH100
-    seen: set[str] = set()
-    while waiting:
-        file = waiting.pop()
-        if file in seen or _is_lock_file(file):
-            continue
-        seen.add(file)
-        if len(seen) > _MAX_FILES:
-            raise RequirementsError(f"{printable(file)}: more than {_MAX_FILES} requirements files, refused")
-        for found in find_source_lines(_read(file), environment):
-            if found.option in ("requirement", "constraint"):
-                waiting.append(_nested(file, found.value))
-                continue
+    found = Requirements()
+    reader = _Reader(found, environment)
+    for name in files:
+        reader.read(name)
+    before = len(found.sources)
+    for name in build_constraints:
+        reader.read(name)
+    if len(found.sources) > before:
+        named = found.sources[before].name
+        raise RequirementsError(
+            f"--{named} in a build constraints file is refused: put it on the command line or into pip's"
+            f" configuration"
+        )
+    return found
+
+
+class _Reader:
+    def __init__(self, found: Requirements, environment: Mapping[str, str]) -> None:
+        self._found = found
+        self._environment = environment
+        self._visits = 0
+
+    def read(self, name: str) -> None:
+        """Read a file as named on the command line."""
+        if not name:
+            return
+        place = _place(name)
+        self._found.places[name] = place
+        self._visit(place, ())
+
+    def _visit(self, place: str, above: tuple[str, ...]) -> None:
+        if place in above or _is_lock_file(place):
+            return
+        self._visits += 1
+        if self._visits > _MAX_FILES or len(above) > _MAX_DEPTH:
             raise RequirementsError(
-                f"{printable(file)}, line {found.line}: --{found.option} in a requirements file would lead"
-                f" pip past the variants; put it on the command line or into pip's configuration"
+                f"{printable(place)}: more than {_MAX_FILES} requirements files, or {_MAX_DEPTH} deep"
             )
-
-
-def find_source_lines(text: str, environment: Mapping[str, str]) -> Iterator[SourceLine]:
-    """Yield the options of a requirements file that name sources or further files.
-
-    Reads lines as pip does (continuations, comments, `${NAME}`); an abbreviation that may mean a source
-    counts as one.
-    """
-    for number, line in _logical_lines(text):
-        shown = _VARIABLE.sub(lambda match: environment.get(match[1]) or match[0], line)
-        if not shown.startswith("-"):
-            continue  # a requirement: pip ignores source options behind it
-        try:
-            words = iter(shlex.split(shown))
-        except ValueError:
-            continue  # pip refuses the line
-        for word in words:
-            option, value = _option(word)
-            if option is None:
+        file = self._file(place)
+        for line in file.lines if file is not None else ():
+            if file is not None and (inner := file.nested.get(line.number)) is not None:
+                self._visit(inner, (*above, place))
                 continue
-            if value is None:
-                value = "" if option == "no-index" else next(words, "")
-            if option not in ("requirement", "constraint") or value:
-                yield SourceLine(number, option, value)
+            hosts = tuple(option for option in line.options if option.name == "trusted-host")
+            for option in (*line.sources, *hosts):
+                self._found.sources.append(_resolved(option, place))
+
+    def _file(self, place: str) -> RequirementsFile | None:
+        if place not in self._found.files:
+            read = _read(place)
+            if read is None:
+                return None
+            text, once = read
+            lines = tuple(parse_lines(text, self._environment))
+            for line in lines:
+                if line.may_name_sources:
+                    raise RequirementsError(
+                        f"{printable(place)}, line {line.number}: {printable(line.error or '')}; it may name"
+                        f" a package source, so it is not passed on"
+                    )
+            nested = {
+                line.number: _nested(place, line.nested.value) for line in lines if line.nested is not None
+            }
+            self._found.files[place] = RequirementsFile(text, lines, nested, once)
+        return self._found.files[place]
 
 
-def _option(word: str) -> tuple[str | None, str | None]:
-    if word.startswith("--"):
-        name, equals, value = word[2:].partition("=")
-        given = value if equals else None
-        if name in _OTHER_NAMES or not name:
-            return None, None
-        for known in (*_SOURCE_NAMES, "requirement", "constraint"):
-            if known.startswith(name):
-                return ("index-url" if known == "pypi-url" else known), given
-        return None, None
-    if word.startswith("-") and len(word) > 1:
-        option = _SOURCE_LETTERS.get(word[1]) or _NESTED_LETTERS.get(word[1])
-        return option, word[2:] or None
-    return None, None
+def _resolved(option: Option, place: str) -> Option:
+    """Return find-links as pip takes it: a folder beside the requirements file, if it is there."""
+    if option.name == "find-links":
+        beside = Path(place).parent / option.value
+        if beside.exists():
+            return Option(option.name, str(beside))
+    return option
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Join continued lines, drop comments and empty lines; a comment ends a continuation."""
-    joined: list[str] = []
-    first = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        first = first if joined else number
-        comment = line.lstrip().startswith("#")
-        if line.endswith("\\") and not comment:
-            joined.append(line.strip("\\"))
-            continue
-        joined.append(f" {line}" if comment else line)
-        yield from _without_comment(first, "".join(joined))
-        joined = []
-    yield from _without_comment(first, "".join(joined))
-
-
-def _without_comment(number: int, line: str) -> Iterator[tuple[int, str]]:
-    start = line.find("#")
-    while start > 0 and not line[start - 1].isspace():
-        start = line.find("#", start + 1)
-    line = (line if start < 0 else line[:start]).strip()
-    if line:
-        yield number, line
-
-
-def _nested(file: str, included: str) -> str:
-    """Return the place of a file that another includes: relative to that one, as pip has it."""
-    if _scheme(included):
-        return included
-    if _scheme(file):
-        return urljoin(file, included)
-    return os.path.abspath(os.path.join(os.path.dirname(file), included))  # noqa: PTH100, PTH118, PTH120
-
-
-def _is_lock_file(file: str) -> bool:
-    """Tell pip's `pylock.toml` and `pylock.NAME.toml`, which name their own files, not sources."""
-    name = os.path.basename(file.partition("[")[0])  # noqa: PTH119 - may be a URL
-    return name == "pylock.toml" or (name.startswith("pylock.") and name.endswith(".toml"))
-
-
-def _scheme(file: str) -> str:
-    scheme = file.partition(":")[0].lower() if ":" in file else ""
-    return scheme if scheme in ("http", "https", "file") else ""
-
-
-def _read(file: str) -> str:
-    scheme = _scheme(file)
+def _place(name: str) -> str:
+    """Return the absolute path of a file that is named by a path or a file URL."""
+    scheme = _scheme(name)
     if scheme in ("http", "https"):
         raise RequirementsError(
-            f"{printable(file)}: a requirements file on the network cannot be checked for package sources;"
-            f" download it and give the file's name"
+            f"{printable(name.rpartition('@')[2])}: a requirements file on the network cannot be checked for"
+            f" package sources; download it and give the file's name"
         )
-    path = Path(file)
     if scheme == "file":
         from urllib.request import url2pathname
 
-        path = Path(url2pathname(urlsplit(file).path))
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        data = stream.read(_MAX_BYTES + 1)
+        return os.path.abspath(url2pathname(urlsplit(name).path))  # noqa: PTH100 - no links resolved
+    return os.path.abspath(name)  # noqa: PTH100
+
+
+def _nested(place: str, included: str) -> str:
+    """Return the place of a file that another includes: relative to that one, as pip has it."""
+    if _scheme(included):
+        return _place(included)
+    return _place(os.path.join(os.path.dirname(place), included))  # noqa: PTH118, PTH120
+
+
+def _is_lock_file(place: str) -> bool:
+    """Tell pip's `pylock.toml` and `pylock.NAME.toml`, which name their own files, not sources."""
+    name = os.path.basename(place)  # noqa: PTH119
+    return name == "pylock.toml" or (name.startswith("pylock.") and name.endswith(".toml"))
+
+
+def _scheme(name: str) -> str:
+    scheme = name.partition(":")[0].lower() if ":" in name else ""
+    return scheme if scheme in ("http", "https", "file") else ""
+
+
+def _read(place: str) -> tuple[str, bool] | None:
+    """Return a file's text and whether it could be read once only; None when it cannot be opened."""
+    path = Path(place)
+    if path.is_dir() or not path.exists():
+        return None
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    except OSError:
+        return None
     if len(data) > _MAX_BYTES:
-        raise RequirementsError(f"{printable(file)}: larger than {_MAX_BYTES >> 20} MB, refused")
+        raise RequirementsError(f"{printable(place)}: larger than {_MAX_BYTES >> 20} MB, refused")
+    try:
+        return _decode(data), not path.is_file()
+    except (UnicodeDecodeError, LookupError) as error:
+        raise RequirementsError(f"{printable(place)}: not text in its encoding: {error}") from None
+
+
+def _decode(data: bytes) -> str:
+    """Decode as pip does: byte order mark, `coding:` comment, UTF-8, the locale's encoding."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, errors="replace")
-    return data.decode("utf-8", errors="replace")
+            return data[len(mark) :].decode(encoding)
+    for line in data.split(b"\n", 2)[:2]:
+        if line.startswith(b"#") and (match := _CODING.search(line)):
+            return data.decode(match[1].decode("ascii", "replace"))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode(locale.getpreferredencoding(False))
