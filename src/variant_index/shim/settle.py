@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ EAGER_WHEELS: Final = 8
 """So many of the newest wheels are looked at; the older ones only when one of these has variant markers."""
 
 _PARALLEL: Final = 8
+_KEPT_PLANS: Final = 64
 _MAX_METADATA_BYTES: Final = 4 << 20
 _MAX_WHOLE_BYTES: Final = 64 << 20
 
@@ -64,6 +66,8 @@ class MarkerSettler:
     def __init__(self, wheels: WheelReader, network: Network) -> None:
         self._wheels = wheels
         self._network = network
+        self._lock = threading.Lock()
+        self._plans: dict[tuple[str, tuple[tuple[str, str], ...], WheelVariant], SplicedWheel] = {}
 
     def settle(
         self,
@@ -93,9 +97,9 @@ class MarkerSettler:
         todo = [one for one in candidates if one.file.filename in marked]
 
         def plan(one: _Candidate) -> SplicedWheel | str:
+            variant = _variant(one, documents.get(one.version), supported)
             try:
-                variant = _variant(one, documents.get(one.version), supported)
-                return SplicedWheel(one.file, self._splice(one.file, marked[one.file.filename], variant))
+                return self._planned(one.file, marked[one.file.filename], variant)
             except VariantIndexError as error:
                 what = f"{one.name} {one.version}: {one.label or 'the default wheel'}"
                 return f"{what} is hidden, its variant markers cannot be decided: {error}"
@@ -142,6 +146,21 @@ class MarkerSettler:
         except UpstreamError:
             return None
         return reply.body if reply.status == 200 else None
+
+    def _planned(self, file: ProjectFile, metadata: bytes, variant: WheelVariant) -> SplicedWheel:
+        """Plan a new end, once for each wheel on a server and what its markers see."""
+        key = (file.url, tuple(sorted(file.hashes.items())), variant)
+        with self._lock:
+            known = self._plans.get(key)
+        if known is not None:
+            return known
+        planned = SplicedWheel(file, self._splice(file, metadata, variant))
+        if local_path(file.url) is None:  # a file of this machine may be another one next time
+            with self._lock:
+                while len(self._plans) >= _KEPT_PLANS:
+                    del self._plans[next(iter(self._plans))]
+                self._plans[key] = planned
+        return planned
 
     def _splice(self, file: ProjectFile, metadata: bytes, variant: WheelVariant) -> Splice:
         from variant_index.markers.metadata import settle_metadata

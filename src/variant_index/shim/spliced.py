@@ -118,23 +118,28 @@ class SpliceStreamer:
             raise UpstreamError(problem)
         splice = wheel.splice
         new, old_tail = hashlib.sha256(), hashlib.sha256()
-        old = {name: hashlib.new(name) for name in STRONG_HASHES if name in wheel.file.hashes}
+        others = [name for name in STRONG_HASHES if name in wheel.file.hashes and name != "sha256"]
+        old = {name: hashlib.new(name) for name in others}
+        whole = new
         position = 0
         with closing(self._old_bytes(wheel)) as pieces:
             for piece in pieces:
                 kept = piece[: max(0, splice.prefix - position)]
                 position += len(piece)
+                for digest in old.values():
+                    digest.update(piece)
                 if kept:
                     new.update(kept)
                     yield kept
-                if len(kept) < len(piece):
-                    old_tail.update(piece[len(kept) :])
-                for digest in old.values():
-                    digest.update(piece)
+                if rest := piece[len(kept) :]:
+                    # Old and new are equal up to here, so that is hashed once.
+                    whole = new.copy() if whole is new else whole
+                    whole.update(rest)
+                    old_tail.update(rest)
         if position != splice.old_size or old_tail.hexdigest() != splice.old_tail:
             self._refuse(wheel, "changed while it was read")
-        for name, digest in old.items():
-            if digest.hexdigest() != wheel.file.hashes[name].lower():
+        for name, digest in {**old, "sha256": whole}.items():
+            if digest.hexdigest() != wheel.file.hashes.get(name, digest.hexdigest()).lower():
                 self._refuse(wheel, f"does not have the {name} that its index lists")
         new.update(splice.new_tail)
         self._hashes.keep(wheel, new.hexdigest())
