@@ -93,8 +93,8 @@ def command(
     project's name (cupy-cuda12x); rules say what it stands for. Name, version and requirements change as
     the rules say; every byte of the payload stays, and nothing is compressed again.
 
-    What is there already is not written again: repack.jsonl in DIR says which wheel each was made from, with
-    its SHA-256. A bad wheel does not stop the others; the exit status is 2 when one could not be repacked.
+    What is there already is not written again: repack.jsonl in DIR says which wheel each was made from. A
+    bad wheel does not stop the others; the exit status is 2 when one could not be repacked.
     """
     from variant_index.model.repack_report import RepackReport
     from variant_index.repack.load import find_wheels, load_rules, read_sources
@@ -154,6 +154,7 @@ def _wheel(planned: Planned, out: Path, states: Sequence[_State]) -> RepackedWhe
 
     return RepackedWheel(
         source=planned.source.path,
+        digest=planned.source.digest,
         rules=planned.rules,
         rule=planned.rule,
         files=[_file(target, out, state) for target, state in zip(planned.targets, states, strict=False)],

@@ -22,9 +22,10 @@ class RepackRecord(_Strict):
         mtime_ns: its time of modification in nanoseconds.
         plan: digest of what was decided: name, variants document and METADATA.
         source: the path of the original wheel as given on the command line.
-        source_sha256: the SHA-256 of all its bytes, hexadecimal.
         source_size: its size in bytes.
-        source_mtime_ns: its time of modification in nanoseconds.
+        source_digest: SHA-256 of its RECORD and its zip directory, hexadecimal: these state the hash of every
+            file in it and the place of every byte.
+        source_sha256: the SHA-256 of all its bytes, null when they were not read (`--verify` does).
     """
 
     wheel: str
@@ -32,9 +33,9 @@ class RepackRecord(_Strict):
     mtime_ns: int
     plan: str
     source: str
-    source_sha256: str
     source_size: int
-    source_mtime_ns: int
+    source_digest: str
+    source_sha256: str | None = None
 
 
 class RepackedFile(_Strict):
@@ -64,7 +65,8 @@ class RepackedWheel(_Strict):
 
     Attributes:
         source: the path.
-        sha256: the SHA-256 of the source, null when it was not read whole.
+        digest: SHA-256 of its RECORD and its zip directory, null when it could not be read.
+        sha256: the SHA-256 of all its bytes, null when they were not read (`--verify` does).
         rules: the rule set that decided, null when none did.
         rule: the number of the rule in it, from 1; null when none did.
         files: what it becomes; empty when nothing.
@@ -73,6 +75,7 @@ class RepackedWheel(_Strict):
     """
 
     source: str
+    digest: str | None = None
     sha256: str | None = None
     rules: str | None = None
     rule: int | None = None

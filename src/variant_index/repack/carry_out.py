@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from variant_index.errors import InputError, printable
 from variant_index.model.repack_report import RepackRecord
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.reading import file_sha256
+from variant_index.repack.load import source_digest
 from variant_index.repack.plan import Planned, Target
 from variant_index.repack.record import Records, up_to_date
 from variant_index.wheel.archive import Archive
@@ -39,7 +40,7 @@ class Outcome:
     Attributes:
         planned: what was wanted.
         states: for each target whether it was `written`, or `done` before.
-        sha256: of the source; None when it failed.
+        sha256: of all bytes of the source; None when they were not read.
         error: one printable line that names the source; None when all is there.
     """
 
@@ -61,14 +62,15 @@ def carry_out(
     """Write the planned wheels into a folder and yield what came of each source, in no particular order.
 
     A wheel is done already when the folder's records name it with the same source and the same plan, and it
-    has not been touched since. A source counts as the same when its size and time are, otherwise when its
-    SHA-256 is. What a killed run left behind is cleared away. Stopping the iteration stops the work.
+    has not been touched since. What a killed run left behind is cleared away. Stopping the iteration stops
+    the work.
 
     Args:
         planned: the sources and what they become.
         out: the folder; made when missing.
         force: write everything again, over files with other content too.
-        verify: read all content first and compare it with RECORD, as `variant-index build` will.
+        verify: read all content first and compare it with RECORD, as `variant-index build` will, and record
+            the SHA-256 of the source.
         jobs: how many sources are worked on at a time.
         progress: called with the number of bytes of sources finished since the last call, from one thread
             at a time.
@@ -136,89 +138,63 @@ class _Work:
             return Outcome(planned, error=f"{name}: {error.strerror or 'cannot be read or written'}")
 
     def _repack(self, planned: Planned) -> Outcome:
-        path = Path(planned.source.path)
-        status = path.stat()
-        known = [] if self._force else [self._known(target) for target in planned.targets]
-        if known and None not in known:
-            digests = {record.source_sha256 for record in known if record is not None}
-            stamps = {(record.source_size, record.source_mtime_ns) for record in known if record is not None}
-            same = stamps == {(status.st_size, status.st_mtime_ns)} and len(digests) == 1
-            sha256 = digests.pop() if same else file_sha256(path)
-            if same or digests == {sha256}:
-                if not same:
-                    for target in planned.targets:
-                        self._keep(target, planned, sha256, status)
-                self._on_bytes(status.st_size)
-                return Outcome(planned, tuple(_DONE for _ in known), sha256)
-        return self._write(planned, path)
+        source = planned.source
+        if not self._force:
+            known = [self._done(target, source.digest) for target in planned.targets]
+            digests = [record.source_sha256 for record in known if record is not None]
+            if len(digests) == len(known) and not (self._verify and None in digests):
+                self._on_bytes(source.size)
+                return Outcome(planned, tuple(_DONE for _ in known), digests[0])
+        with Archive(Path(source.path)) as archive:
+            return self._write(planned, archive)
 
-    def _known(self, target: Target) -> RepackRecord | None:
+    def _done(self, target: Target, source_digest: str) -> RepackRecord | None:
         try:
             status = (self._out / target.name).stat()
         except FileNotFoundError:
             return None
-        return up_to_date(self._records.get(target.name), target.digest, status)
+        record = self._records.get(target.name)
+        return record if up_to_date(record, target.digest, source_digest, status) else None
 
-    def _write(self, planned: Planned, path: Path) -> Outcome:
+    def _write(self, planned: Planned, archive: Archive) -> Outcome:
+        source = planned.source
+        archive.check_framing()
+        contents = read_contents(archive, source.filename)
+        if source_digest(archive, contents.dist_info) != source.digest:
+            archive.refuse("changed while it was read; run again")
+        sha256 = None
+        if self._verify:
+            verify_contents(archive, read_record(archive, contents.dist_info)[0], self._quietly)
+            sha256 = file_sha256(archive.path)
         states: list[_State] = []
-        with Archive(path) as archive:
-            archive.check_framing()
-            contents = read_contents(archive, planned.source.filename)
-            if contents.metadata != planned.source.metadata:
-                archive.refuse("changed while it was read; run again")
-            before = os.fstat(archive.fileno())
-            with _hashing(path) as hashed:
-                if self._verify:
-                    verify_contents(archive, read_record(archive, contents.dist_info)[0], self._quietly)
-                for number, target in enumerate(planned.targets):
-                    place = self._out / target.name
-                    old = place.stat().st_ino if place.exists() else None
-                    rewrite_wheel(
-                        archive,
-                        contents,
-                        target.filename,
-                        self._out,
-                        document=target.document,
-                        metadata=target.metadata if target.metadata != contents.metadata else None,
-                        force=self._force,
-                        progress=self._quietly if number else self._on_bytes,
-                    )
-                    states.append("done" if place.stat().st_ino == old else "written")
-            sha256 = hashed()
-            if _stamp(before) != _stamp(path.stat()):
-                for target, state in zip(planned.targets, states, strict=True):
-                    if state == "written":
-                        (self._out / target.name).unlink()
-                archive.refuse("changed while it was read; run again")
-        for target in planned.targets:
-            self._keep(target, planned, sha256, before)
+        for number, target in enumerate(planned.targets):
+            place = self._out / target.name
+            old = place.stat().st_ino if place.exists() else None
+            rewrite_wheel(
+                archive,
+                contents,
+                target.filename,
+                self._out,
+                document=target.document,
+                metadata=target.metadata if target.metadata != contents.metadata else None,
+                force=self._force,
+                progress=self._quietly if number else self._on_bytes,
+            )
+            wheel = place.stat()
+            states.append("done" if wheel.st_ino == old else "written")
+            self._records.add(
+                RepackRecord(
+                    wheel=target.name,
+                    size=wheel.st_size,
+                    mtime_ns=wheel.st_mtime_ns,
+                    plan=target.digest,
+                    source=source.path,
+                    source_size=source.size,
+                    source_digest=source.digest,
+                    source_sha256=sha256,
+                )
+            )
         return Outcome(planned, tuple(states), sha256)
 
     def _quietly(self, _: int) -> None:
         self._on_bytes(0)
-
-    def _keep(self, target: Target, planned: Planned, sha256: str, source: os.stat_result) -> None:
-        wheel = (self._out / target.name).stat()
-        self._records.add(
-            RepackRecord(
-                wheel=target.name,
-                size=wheel.st_size,
-                mtime_ns=wheel.st_mtime_ns,
-                plan=target.digest,
-                source=planned.source.path,
-                source_sha256=sha256,
-                source_size=source.st_size,
-                source_mtime_ns=source.st_mtime_ns,
-            )
-        )
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-@contextmanager
-def _hashing(path: Path) -> Iterator[Callable[[], str]]:
-    """Hash a file beside the work of the block, which reads it too; ask for the digest behind the block."""
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(file_sha256, path).result

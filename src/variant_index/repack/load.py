@@ -14,9 +14,9 @@ from variant_index.publish.find import find_files
 from variant_index.repack.plan import Refused, SourceWheel
 from variant_index.repack.rules import RuleSet, parse_rules
 from variant_index.wheel.archive import Archive
-from variant_index.wheel.read import read_contents, refuse_broken
+from variant_index.wheel.read import read_contents, read_record, refuse_broken
 
-__all__ = ["BUILT_IN", "built_in_text", "find_wheels", "load_rules", "read_sources"]
+__all__ = ["BUILT_IN", "built_in_text", "find_wheels", "load_rules", "read_sources", "source_digest"]
 
 BUILT_IN = ("pytorch", "torch-extension", "cupy", "jax")
 """The rule sets that come with the package, in the order they are asked."""
@@ -88,7 +88,15 @@ def _read(path: Path) -> SourceWheel:
         archive.check_framing()
         contents = read_contents(archive, filename)
         refuse_broken(contents)
-        # Names, sizes and checksums of all entries.
-        fingerprint = hashlib.sha256(archive.directory).hexdigest()
+        digest = source_digest(archive, contents.dist_info)
     folders = tuple(reversed(path.absolute().parts[1:-1]))
-    return SourceWheel(str(path), folders, filename, contents.metadata, fingerprint)
+    return SourceWheel(str(path), folders, filename, contents.metadata, contents.size, digest)
+
+
+def source_digest(archive: Archive, dist_info: str) -> str:
+    """Return what a wheel is known by: the SHA-256 of its RECORD and its zip directory.
+
+    RECORD states the hash of every file, so this stands for all bytes of a wheel that is what it says, and
+    costs nothing; that it is, `variant-index build` and `repack --verify` see.
+    """
+    return hashlib.sha256(read_record(archive, dist_info)[1] + archive.directory).hexdigest()

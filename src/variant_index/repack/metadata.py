@@ -15,6 +15,7 @@ from variant_index.model.filename import canonical_name
 from variant_index.model.properties import Properties, each_property
 from variant_index.repack.patterns import Fields, fill_in, first_match
 from variant_index.repack.rules import Dependencies
+from variant_index.torch_index.backends import parse_backend
 from variant_index.wheel.headers import change_headers
 
 __all__ = ["Edits", "RequirementError", "edit_metadata"]
@@ -35,7 +36,8 @@ class Edits:
     Attributes:
         name: the new Name, None to keep it.
         version: the new Version, None to keep it.
-        old_local: the local version that goes; pins on it go as well. Empty when it stays.
+        old_local: the local version that goes, `""` when there was none; pins on it, or on a backend of
+            PyTorch's index, lose theirs too, because their target does. None when local versions stay.
         dependencies: the rule's changes.
         fields: what the rule's patterns found.
         label: the label that markers about the variant are written out for, `""` for a plain wheel.
@@ -44,7 +46,7 @@ class Edits:
 
     name: str | None
     version: str | None
-    old_local: str
+    old_local: str | None
     dependencies: Dependencies
     fields: Fields
     label: str = ""
@@ -98,9 +100,9 @@ def _edited(old: str, edits: Edits) -> str | None:
         if (fields := pattern.match(name)) is not None:
             new = fill_in(text, {**edits.fields, **fields}) + new[found.end() :]
             break
-    if edits.old_local:
+    if (local := edits.old_local) is not None:
         front, mark, marker = _split(new)
-        new = _PIN.sub(lambda pin: _without_local(pin, edits.old_local), front) + mark + marker
+        new = _PIN.sub(lambda pin: _without_local(pin, local), front) + mark + marker
     written = _settled(new, edits)
     if written is not None and written != old:
         _require_valid(written)
@@ -108,8 +110,8 @@ def _edited(old: str, edits: Edits) -> str | None:
 
 
 def _without_local(pin: re.Match[str], local: str) -> str:
-    same = re.sub(r"[-_]", ".", pin[2]).lower() == local
-    return pin[1] if same else pin[0]
+    pinned = re.sub(r"[-_]", ".", pin[2]).lower()
+    return pin[1] if pinned == local or parse_backend(pinned) is not None else pin[0]
 
 
 def _split(requirement: str) -> tuple[str, str, str]:

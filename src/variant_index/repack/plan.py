@@ -38,14 +38,16 @@ class SourceWheel:
         folders: the names of the folders it lies in, the innermost first.
         filename: its name, taken apart.
         metadata: the bytes of its METADATA.
-        fingerprint: equal for wheels with equal content.
+        size: its size in bytes.
+        digest: SHA-256 of its RECORD and its zip directory: equal for equal content.
     """
 
     path: str
     folders: tuple[str, ...]
     filename: WheelFilename
     metadata: bytes
-    fingerprint: str
+    size: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def _targets(
         edits = Edits(
             name=renamed,
             version=version if version != old.version else None,
-            old_local=local if version != old.version else "",
+            old_local=None if rule.keep_local is True else local,
             dependencies=rule.dependencies,
             fields=fields,
             label=label,
@@ -268,7 +270,7 @@ def _without_twins(planned: Iterable[Planned]) -> tuple[list[Planned], list[Left
     kept: dict[tuple[str, ...], Planned] = {}
     left_out = []
     for one in planned:
-        key = (one.source.fingerprint, *(f"{target.name} {target.digest}" for target in one.targets))
+        key = (one.source.digest, *(f"{target.name} {target.digest}" for target in one.targets))
         first = kept.setdefault(key, one)
         if first is not one:
             left_out.append(LeftOut(one.source.path, f"is the same wheel as {printable(first.source.path)}"))

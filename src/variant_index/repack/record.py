@@ -79,12 +79,13 @@ class Records:
         self._lines = len(self._known)
 
 
-def up_to_date(record: RepackRecord | None, plan: str, wheel: os.stat_result | None) -> RepackRecord | None:
-    """Return the record when the wheel is there, untouched, and what is wanted now; None when not.
-
-    Whether its source is still the same is for the caller to see.
-    """
-    if record is None or wheel is None or record.plan != plan:
-        return None
-    same = (wheel.st_size, wheel.st_mtime_ns) == (record.size, record.mtime_ns)
-    return record if same else None
+def up_to_date(
+    record: RepackRecord | None, plan: str, source_digest: str, wheel: os.stat_result | None
+) -> bool:
+    """Tell whether a wheel is there, untouched since it was made of this source as it is wanted now."""
+    return (
+        record is not None
+        and wheel is not None
+        and (record.plan, record.source_digest) == (plan, source_digest)
+        and (record.size, record.mtime_ns) == (wheel.st_size, wheel.st_mtime_ns)
+    )

@@ -162,7 +162,7 @@ class _Rule(_Table):
 class _File(_Table):
     name: _Texts = ["*"]
     variant: dict[str, Any] | None = None
-    rule: list[_Rule] = []
+    rule: list[dict[str, Any]] = []
 
 
 def parse_rules(data: bytes, source: str) -> RuleSet:
@@ -185,7 +185,9 @@ def parse_rules(data: bytes, source: str) -> RuleSet:
     number = 0
     try:
         for number, table in enumerate(file.rule, 1):
-            rules.append(_rule(number, table, file.name))
+            rules.append(_rule(number, _Rule.model_validate(table), file.name))
+    except ValidationError as error:
+        raise RulesError(f"{shown}: rule {number}: {first_rule(error)}") from None
     except (PatternError, RulesError) as error:
         raise RulesError(f"{shown}: rule {number}: {error}") from None
     return RuleSet(source, tuple(rules), settings)
