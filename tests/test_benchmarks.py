@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from benchmarks import __main__ as program
 from benchmarks.figure import Figure, interleaved
+from benchmarks.repack import make_build
 from benchmarks.selection import document
 
 from variant_index.model.document import parse_document
+from variant_index.wheel.read import read_wheel
 
 
 def test_a_figure_knows_whether_its_target_is_reached() -> None:
@@ -56,3 +58,8 @@ def test_the_command_names_its_options() -> None:
     answer = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert answer.returncode == 2
     assert "'selection'" in answer.stderr
+
+
+def test_the_repacked_wheel_is_one_that_is_published(tmp_path: Path) -> None:
+    made = make_build(tmp_path / "in", size=1000, files=10)
+    assert read_wheel(made, verify=True).findings == ()
