@@ -131,13 +131,13 @@ class WheelReader:
     hashes, in memory and in the network's disk cache, and never asked for again: other bytes would have
     another hash. The URL is part of the key because parts of a file cannot be checked against its hash:
     what one server sends is never used for another's wheel. Of a wheel on this machine it is by path, time
-    and size, in memory. Failures are not cached.
+    and size, in memory. That a server does not do ranges is remembered in memory; failures are not.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._lock = threading.Lock()
-        self._kept: dict[str, WheelMembers] = {}
+        self._kept: dict[str, WheelMembers | None] = {}
 
     def known(self, file: ProjectFile) -> WheelMembers | None:
         """Return the members of a wheel if no request is needed for them."""
@@ -145,11 +145,14 @@ class WheelReader:
         if key is None:
             return None
         with self._lock:
-            members = self._kept.get(key)
+            if key in self._kept:
+                return self._kept[key]
         cache = self._network.cache
-        if members is None and cache is not None and _is_remote(key) and (data := cache.get(key)) is not None:
-            members = _decoded(data)
-            self._keep(key, members)
+        data = cache.get(key) if cache is not None and _is_remote(key) else None
+        if data is None:
+            return None
+        members = _decoded(data)
+        self._keep(key, members)
         return members
 
     def read(self, file: ProjectFile) -> WheelMembers | None:
@@ -158,22 +161,21 @@ class WheelReader:
         Raises:
             WheelError, UnreachableError, UpstreamError: as `open_wheel`; also for a member that is damaged.
         """
-        members = self.known(file)
-        if members is not None:
-            return members
+        members, key = self.known(file), _key(file)
+        with self._lock:
+            if members is not None or (key is not None and key in self._kept):
+                return members
         archive = open_wheel(file, self._network)
-        if archive is None:
-            return None
-        with archive:
-            members = _members(archive)
-        key = _key(file)
+        if archive is not None:
+            with archive:
+                members = _members(archive)
         if key is not None:
             self._keep(key, members)
-            if self._network.cache is not None and _is_remote(key):
+            if members is not None and self._network.cache is not None and _is_remote(key):
                 self._network.cache.put(key, _encoded(members))
         return members
 
-    def _keep(self, key: str, members: WheelMembers) -> None:
+    def _keep(self, key: str, members: WheelMembers | None) -> None:
         with self._lock:
             while len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]

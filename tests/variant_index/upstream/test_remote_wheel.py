@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import zipfile
 from collections.abc import Iterator
@@ -221,7 +222,8 @@ def test_what_is_no_wheel(index: FakeIndex, network: Network, tmp_path: Path) ->
         path = tmp_path / "w-1.0-py3-none-any-cu128.whl"
         path.write_bytes(data)
         index.routes["/files/w"] = Route(data)
-        file = ProjectFile(path.name, f"{index.root}/files/w", {"sha256": "0" * 64})
+        digest = hashlib.sha256(data).hexdigest()
+        file = ProjectFile(path.name, f"{index.root}/files/w", {"sha256": digest})
         if data:
             with pytest.raises(WheelError, match=path.name):
                 reader.read(file)
@@ -257,4 +259,6 @@ def test_not_more_than_8_mb_are_read_of_a_wheel(index: FakeIndex, network: Netwo
 def test_a_server_without_ranges_sends_no_wheel(index: FakeIndex, network: Network, tmp_path: Path) -> None:
     file = index.add_file(wheel_of(tmp_path))
     index.routes[f"/files/{file.filename}"].ranged = Route(index.routes[f"/files/{file.filename}"].body)
-    assert WheelReader(network).read(file) is None
+    reader = WheelReader(network)
+    assert reader.read(file) is reader.read(file) is reader.known(file) is None
+    assert len(index.ranges) == 1
