@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from variant_index.upstream.source import Source
 if TYPE_CHECKING:
     from variant_index.upstream.network import Network
 
-__all__ = ["PipUpstream", "pip_upstream"]
+__all__ = ["PipUpstream", "named_certificates", "pip_upstream"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class PipUpstream:
 
     def _all(self) -> Iterable[Source]:
         yield from self.sources
-        yield from (route.source for route in self.routing.routes)
+        yield from self.routing.sources
         if self.torch.source is not None:
             yield self.torch.source
 
@@ -102,20 +102,19 @@ def pip_upstream(
         SourceError: a source or a rule cannot be understood, a folder is missing.
         KeyringError: the keyring provider is none of pip's.
     """
-    sources = (*map(_index, found.index_urls), *map(Source.find_links, found.find_links))
+    sources = (*map(Source.index, found.index_urls), *map(Source.find_links, found.find_links))
     check_local(sources)
+    routing = read_routing(os.environ)
+    check_local(routing.sources)
     torch = torch_settings(os.environ, own_index=found.named)
-    # pip, through requests, obeys these two variables as well.
-    certificates = configuration.value(arguments, "cert") or next(
-        filter(None, map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))), None
-    )
+    certificates = configuration.value(arguments, "cert") or named_certificates(os.environ)
     client = configuration.value(arguments, "client-cert")
     for what, file in (("certificates", certificates), ("client certificate", client)):
         if file is not None and not Path(file).exists():
             raise PipConfigurationError(f"{what} {printable(file)}: no such file")
     return PipUpstream(
         sources,
-        read_routing(os.environ),
+        routing,
         replace(torch, source=None) if found.no_index else torch,
         certificates,
         client,
@@ -127,8 +126,9 @@ def pip_upstream(
     )
 
 
-def _index(url: str) -> Source:
-    return Source(Path(url).absolute().as_uri() if Path(url).is_dir() else url)
+def named_certificates(environment: Mapping[str, str]) -> str | None:
+    """Return the trusted certificates that variables of requests name; pip obeys them as well."""
+    return environment.get("REQUESTS_CA_BUNDLE") or environment.get("CURL_CA_BUNDLE") or None
 
 
 def _keyring(arguments: PipArguments, configuration: PipConfiguration, python: str) -> Keyring | None:

@@ -70,6 +70,7 @@ def command(
         lambda: tags_of(target),
         Journal(say),
         torch=options.torch(),
+        routing=options.routing(),
         port=port,
     )
     with server:

@@ -13,7 +13,9 @@ import click
 
 if TYPE_CHECKING:
     from variant_index.torch_index.settings import TorchSettings
+    from variant_index.upstream.keyring import KeyringProvider
     from variant_index.upstream.network import Network
+    from variant_index.upstream.routing import Routing
     from variant_index.upstream.source import Source
 
 __all__ = ["SourceOptions", "source_options", "target_python"]
@@ -46,7 +48,41 @@ _OPTIONS = (
         help="A folder or page of links to files, besides the indexes; may be repeated.",
     ),
     click.option(
+        "--no-index", is_flag=True, help="Ask no index; only find-links locations and routes count."
+    ),
+    click.option(
+        "--route",
+        "routes",
+        multiple=True,
+        metavar="PATTERN=URL",
+        help="Take the projects whose name matches (`torch*`) from this index and nowhere else; may be"
+        " repeated, and comes before those in VARIANT_INDEX_ROUTE.",
+    ),
+    click.option(
+        "--merge-indexes",
+        "merge",
+        multiple=True,
+        metavar="PATTERN,...",
+        help="Take files of these projects from all indexes together, as pip does, instead of the first index"
+        " that has the project; also VARIANT_INDEX_MERGE.",
+    ),
+    click.option(
         "--cert", type=click.Path(exists=True), metavar="PATH", help="Trusted certificates, as PEM."
+    ),
+    click.option(
+        "--client-cert",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="PATH",
+        help="Our own certificate with its key, as PEM.",
+    ),
+    click.option(
+        "--keyring-provider",
+        type=click.Choice(["auto", "import", "subprocess", "disabled"]),
+        default="auto",
+        show_default=True,
+        envvar="VARIANT_INDEX_KEYRING_PROVIDER",
+        show_envvar=True,
+        help="How to ask the keyring for a login when an index answers 401: see pip's option.",
     ),
     click.option("--proxy", metavar="URL", help="A proxy for every request."),
     click.option(
@@ -96,13 +132,30 @@ class SourceOptions:
     timeout: float
     torch_index: str | None = None
     prefer: str | None = None
+    no_index: bool = False
+    routes: Sequence[str] = ()
+    merge: Sequence[str] = ()
+    client_cert: str | None = None
+    keyring_provider: KeyringProvider = "auto"
 
     def sources(self) -> list[Source]:
         """Return the sources in order; raises `SourceError` for an address that cannot be read."""
+        from variant_index.upstream.local import check_local
         from variant_index.upstream.source import Source
 
-        indexes = [Source(url) for url in (self.index_url or _PYPI, *self.extra_index_urls)]
-        return [*indexes, *(Source.find_links(location) for location in self.find_links)]
+        urls = () if self.no_index else (self.index_url or _PYPI, *self.extra_index_urls)
+        sources = [*map(Source.index, urls), *map(Source.find_links, self.find_links)]
+        check_local(sources, strict=True)
+        return sources
+
+    def routing(self) -> Routing:
+        """Return the rules beside the order; raises `SourceError` for one that cannot be understood."""
+        from variant_index.upstream.local import check_local
+        from variant_index.upstream.routing import read_routing
+
+        routing = read_routing(os.environ, self.routes, self.merge)
+        check_local(routing.sources)
+        return routing
 
     def torch(self) -> TorchSettings:
         """Return where the torch family comes from; raises `InputError` for what cannot be understood."""
@@ -112,16 +165,29 @@ class SourceOptions:
             os.environ,
             torch_index=self.torch_index,
             prefer=self.prefer,
-            own_index=self.index_url is not None,
+            own_index=self.index_url is not None or self.no_index,
         )
 
     def network(self) -> Network:
         """Return the network; raises `SourceError` for an unusable certificate file or proxy."""
+        from variant_index.cli.pip_upstream import named_certificates
         from variant_index.upstream.cache import DiskCache
+        from variant_index.upstream.credentials import Credentials
+        from variant_index.upstream.keyring import Keyring
         from variant_index.upstream.network import Network
 
-        trusted_hosts = tuple(self.trusted_hosts)
-        return Network(self.cert, self.proxy, trusted_hosts, self.timeout, cache=DiskCache.of_user())
+        torch = self.torch().source
+        sources = [*self.sources(), *self.routing().sources, *([torch] if torch is not None else [])]
+        keyring = None if self.keyring_provider == "disabled" else Keyring(self.keyring_provider)
+        return Network(
+            self.cert or named_certificates(os.environ),
+            self.proxy,
+            tuple(self.trusted_hosts),
+            self.timeout,
+            DiskCache.of_user(),
+            client_cert=self.client_cert,
+            credentials=Credentials(sources, environment=os.environ, keyring=keyring),
+        )
 
 
 def source_options(command: _F) -> _F:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -11,8 +12,9 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.simple_api.parse import MAX_PAGE_BYTES
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
 from variant_index.upstream.page import RawPage
+from variant_index.upstream.source import Source, SourceError
 
-__all__ = ["list_folder", "local_path", "read_local_page", "read_page_file"]
+__all__ = ["check_local", "list_folder", "local_path", "read_local_page", "read_page_file"]
 
 _PAGES = (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
 
@@ -32,6 +34,33 @@ def local_path(url: str) -> Path | None:
     if "\0" in path:
         raise UpstreamError(f"{printable(url)} is not the address of a file")
     return Path(path)
+
+
+def check_local(sources: Sequence[Source], *, strict: bool = False) -> None:
+    """Make sure that the folders of indexes are there, and of find-links locations at least one.
+
+    pip goes on without a find-links location that is missing, so what it finds elsewhere counts; it is a
+    warning later.
+
+    Args:
+        sources: all sources of a command.
+        strict: whether every find-links location must be there.
+
+    Raises:
+        SourceError: one is missing; it is named.
+    """
+    missing = []
+    for source in sources:
+        path = local_path(source.url)
+        if path is None or path.exists():
+            continue
+        if strict or source.kind == "index":
+            raise SourceError(f"{source.kind} {printable(source.url)}: no such folder")
+        missing.append(source)
+    if missing and len(missing) == len(sources):
+        raise SourceError(
+            f"find-links {printable(missing[0].url)}: no such file or folder, and there is no other source"
+        )
 
 
 def read_local_page(folder: Path) -> RawPage | None:

@@ -82,6 +82,11 @@ class Routing:
     routes: tuple[Route, ...] = ()
     merged: tuple[NamePattern, ...] = ()
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The indexes that routes name."""
+        return tuple(route.source for route in self.routes)
+
     def source(self, name: str) -> Source | None:
         """Return the only source of a project, None when no route says so."""
         return next((route.source for route in self.routes if route.pattern.matches(name)), None)

@@ -60,6 +60,12 @@ class Source:
             raise SourceError(f"{_shown(self.url)!r}: an index is named by an http, https or file URL")
 
     @classmethod
+    def index(cls, location: str) -> Source:
+        """Return an index; it may be named by its folder, as pip allows."""
+        folder = "://" not in location and Path(location).is_dir()
+        return cls(Path(location).absolute().as_uri() if folder else location)
+
+    @classmethod
     def find_links(cls, location: str) -> Source:
         """Return a find-links source; a folder's name is made absolute."""
         if "://" not in location:
