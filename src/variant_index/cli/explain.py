@@ -1,50 +1,67 @@
-"""`variant-index explain`: which variant of a release would be chosen, and why."""
+"""`variant-index explain`: what would be installed, from where, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
 from variant_index.cli.detection_options import detection_options
-from variant_index.cli.messages import coloured, say
+from variant_index.cli.messages import say
 from variant_index.cli.source_options import SourceOptions, source_options, target_python
 from variant_index.detection import DetectionSettings
-from variant_index.errors import InputError, printable
+from variant_index.errors import InputError, VariantIndexError, printable
 
 if TYPE_CHECKING:
-    from packaging.requirements import Requirement
-    from packaging.version import Version
-
-    from variant_index.model.document import VariantsDocument
+    from variant_index.clients.pip.requirements_line import Option
+    from variant_index.clients.pip.wanted import RequirementLine, Wanted
     from variant_index.model.explain_report import ExplainReport
-    from variant_index.model.properties import Properties
+    from variant_index.shim.explainer import Explainer, Explanation
     from variant_index.shim.target import TargetPython
-    from variant_index.shim.torch_family import TorchFamily
-    from variant_index.shim.version_choice import ReleaseVerdict
 
 __all__ = ["command"]
+
+_AT_ONCE: Final = 8
+
+_NOT_FOLLOWED: Final = ("no-binary", "only-binary", "prefer-binary", "all-releases", "only-final")
 
 _EPILOG = """\b
 Examples:
   variant-index explain torch
   variant-index explain "torch<2.9" --index-url http://127.0.0.1:8000/simple/
   variant-index explain torch --machine cuda12.8-sm90
-  variant-index explain torch --machine gpu-box.json --json
+  variant-index explain -r requirements.txt -c constraints.txt
+  variant-index explain torch torchvision --machine gpu-box.json --json
 """
 
 
 @click.command(name="explain", epilog=_EPILOG, no_args_is_help=True)
-@click.argument("requirement")
+@click.argument("requirements", nargs=-1)
+@click.option(
+    "-r",
+    "--requirement",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="A requirements file; may be repeated.",
+)
+@click.option(
+    "-c", "--constraint", "constraints", multiple=True, metavar="FILE", help="A constraints file, likewise."
+)
 @source_options
 @detection_options
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON (see schemas/).")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON (see schemas/).")
 def command(
-    requirement: str,
+    requirements: Sequence[str],
     *,
+    files: Sequence[str],
+    constraints: Sequence[str],
     python: str | None,
     machine: str | None,
     detection_timeout: float,
@@ -53,175 +70,191 @@ def command(
     as_json: bool,
     **source: Any,
 ) -> int:
-    """Show which build of REQUIREMENT would be installed here, and why.
+    """Show which build of each requirement would be installed here, and why.
 
     The release is chosen as pip does it: the newest one that matches and of which anything can be
-    installed. Then every file of that release is listed with its verdict, the winner first. Ends with
-    status 1 when nothing fits.
+    installed. Then every file of that release is listed with its verdict, the winner first, and why newer
+    releases were passed over. Requirements of the requirements are not looked at. Ends with status 1 when
+    nothing fits for one of them.
     """
-    parsed = _parse_requirement(requirement)
+    from variant_index.cli.explain_text import explanation_text
+    from variant_index.model.explain_report import ExplainListReport
+    from variant_index.shim.target import ask_target
+
+    if not requirements and not files:
+        raise InputError("nothing to explain: name a requirement, or a file with -r")
+    lines, in_files, file_pre = _read(requirements, files, constraints)
     options = SourceOptions(**source)
     detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
     detection.check()
-    verdict, warnings = _explain(parsed, options, target_python(python), detection, pre=pre)
-    for warning in warnings:
-        say("warning", warning)
-    report = _report(parsed, verdict)
+    target = ask_target(target_python(python))
+    wanted = _merge(lines, target)
+    alone = len(wanted) == 1 and not files
+    explainer = _explainer(options, in_files, target, detection, pre=pre or file_pre)
+    status = 0
+    reports: list[ExplainReport] = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for one, answer in zip(wanted, pool.map(partial(_answer, explainer), wanted), strict=True):
+            if isinstance(answer, VariantIndexError):
+                if alone:
+                    raise answer
+                say("error", str(answer))
+                status = max(status, answer.exit_code)
+            else:
+                for warning in answer.warnings if answer is not None else ():
+                    say("warning", warning)
+            reports.append(_report(one, answer))
+    if any(report.selected is None and report.ignored is None and report.error is None for report in reports):
+        status = max(status, 1)
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        document = reports[0] if alone else ExplainListReport(requirements=reports)
+        click.echo(document.model_dump_json(indent=2))
     else:
-        click.echo(_table(report, requirement), nl=False)
-    return 0 if report.selected is not None else 1
+        click.echo("\n".join(map(explanation_text, reports)), nl=False)
+    return status
 
 
-def _parse_requirement(text: str) -> Requirement:
-    from packaging.requirements import InvalidRequirement, Requirement
+def _read(
+    requirements: Sequence[str], files: Sequence[str], constraints: Sequence[str]
+) -> tuple[list[RequirementLine], Sequence[Option], bool]:
+    """Return the requirements, what the files say of sources, and whether they allow prereleases."""
+    from variant_index.clients.pip.requirements import read_requirements
+    from variant_index.clients.pip.wanted import RequirementLine, requirement_lines
 
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        rule = str(error).partition("\n")[0]
-        raise InputError(f"{printable(text)!r} is not a requirement (PEP 508): {printable(rule)}") from None
-    if requirement.url is not None:
-        raise InputError(f"{printable(text)!r} names one file, so there is nothing to choose")
-    return requirement
-
-
-def _explain(
-    requirement: Requirement, options: SourceOptions, python: str, detection: DetectionSettings, *, pre: bool
-) -> tuple[ReleaseVerdict | None, list[str]]:
-    from variant_index.model.filename import canonical_name
-    from variant_index.shim.target import ask_target
-    from variant_index.shim.torch_family import TorchFamily
-    from variant_index.torch_index.family import FAMILY
-
-    name = canonical_name(requirement.name)
-    torch = options.torch()
-    supported = cache(lambda: detection.profile(partial(say, "warning")).supported())
-    if torch.source is not None and name in FAMILY:
-        family = TorchFamily.open(torch, options.network())
-        assert family is not None
-        return _explain_family(requirement, family, supported(), ask_target(python), pre=pre)
-    return _explain_release(requirement, options, supported, ask_target(python), pre=pre)
-
-
-def _explain_family(
-    requirement: Requirement,
-    family: TorchFamily,
-    supported: Properties,
-    target: TargetPython,
-    *,
-    pre: bool,
-) -> tuple[ReleaseVerdict | None, list[str]]:
-    from variant_index.model.filename import canonical_name
-    from variant_index.shim.family_choice import choose_family_release, passes_over
-    from variant_index.shim.torch_family import held_back_note
-
-    name = canonical_name(requirement.name)
-    project = family.project(name, supported, target.tags)
-    if project is None:
-        return None, [f"PyTorch's index has no project {printable(name)}"]
-    verdict = choose_family_release(requirement, project, allow_prereleases=pre)
-    note = held_back_note(project) if passes_over(requirement, project) else None
-    return verdict, [*project.problems, *project.warnings, *([note] if note is not None else [])]
+    lines = [RequirementLine(text) for text in requirements]
+    if not files and not constraints:
+        return lines, (), False
+    found = read_requirements((*constraints, *files), os.environ)
+    for name in (*files, *constraints):
+        if found.places.get(name) not in found.files:
+            raise InputError(f"{printable(name)}: cannot be read as a requirements file")
+    pre = False
+    for place, file in found.files.items():
+        for line in file.lines:
+            where = f"{printable(place)}, line {line.number}"
+            if line.error is not None:
+                raise InputError(f"{where}: {printable(line.error)}")
+            if (inner := file.nested.get(line.number)) is not None and inner not in found.files:
+                raise InputError(f"{where}: {printable(inner)} cannot be read as a requirements file")
+            names = {option.name for option in line.options}
+            pre = pre or "pre" in names
+            for name in sorted(names.intersection(_NOT_FOLLOWED)):
+                say("warning", f"{where}: --{name} is not taken into account")
+    lines += requirement_lines(found, files, constraints, os.environ)
+    return lines, found.sources, pre
 
 
-def _explain_release(
-    requirement: Requirement,
+def _merge(lines: Sequence[RequirementLine], target: TargetPython) -> tuple[Wanted, ...]:
+    from variant_index.clients.pip.wanted import merge
+
+    wanted, left_out = merge(lines, target.environment)
+    for line in left_out:
+        say("warning", line)
+    return wanted
+
+
+def _explainer(
     options: SourceOptions,
-    supported: Callable[[], Properties],
+    in_files: Sequence[Option],
     target: TargetPython,
+    detection: DetectionSettings,
     *,
     pre: bool,
-) -> tuple[ReleaseVerdict | None, list[str]]:
-    from variant_index.model.filename import canonical_name
-    from variant_index.selection.choice import Choice
-    from variant_index.shim.present import choose_release, held_back_releases, yanked_release
-    from variant_index.shim.verification import WheelVerifier, choose_verified
-    from variant_index.shim.version_choice import choose_version
+) -> Explainer:
+    from variant_index.shim.explainer import Explainer
+    from variant_index.shim.torch_family import TorchFamily
+    from variant_index.shim.verification import WheelVerifier
     from variant_index.upstream.project import Upstream
-    from variant_index.upstream.releases import Release, group_releases
     from variant_index.upstream.remote_wheel import WheelReader
     from variant_index.upstream.sidecar import SidecarReader
 
-    name = canonical_name(requirement.name)
+    no_index = False
+    for option in in_files:
+        # As pip has it: an index in a file replaces those named before it, all else adds.
+        if option.name == "no-index":
+            no_index = True
+        elif option.name == "index-url":
+            options = replace(options, index_url=option.value, extra_index_urls=())
+        elif option.name == "extra-index-url":
+            options = replace(options, extra_index_urls=(*options.extra_index_urls, option.value))
+        elif option.name == "find-links":
+            options = replace(options, find_links=(*options.find_links, option.value))
+        elif option.name == "trusted-host":
+            options = replace(options, trusted_hosts=(*options.trusted_hosts, option.value))
+    sources = [one for one in options.sources() if not (no_index and one.kind == "index")]
     network = options.network()
-    fetched = Upstream(options.sources(), network).project(name)
-    if fetched is None:
-        return None, [f"no source has project {printable(name)}"]
-    warnings = [*fetched.problems, *fetched.page.problems]
-    grouped = group_releases(fetched.page)
-    # Newer releases than those that match decide nothing.
-    matching = [
-        version for version in grouped.by_version if requirement.specifier.contains(version, prereleases=True)
-    ]
-    relevant = [one for one in grouped.with_variants if matching and one.version <= max(matching)]
-    documents = SidecarReader(network).read(relevant)
-    warnings += documents.problems
-
-    def choose(usable: Mapping[Version, VariantsDocument]) -> ReleaseVerdict | None:
-        def judge(release: Release) -> Choice:
-            machine = supported() if release.has_variants else {}
-            return choose_release(release, usable.get(release.version), machine, target.tags)
-
-        releases = dict(grouped.by_version)
-        if options.torch().prefer == "hardware":
-            choices = {release.version: judge(release) for release in relevant}
-            for version, reason in held_back_releases(releases, choices, usable).items():
-                releases[version] = yanked_release(releases[version], reason)
-        return choose_version(requirement, releases.values(), target.tags, judge, allow_prereleases=pre)
-
-    verifier = WheelVerifier(WheelReader(network))
-    verdict, problems = choose_verified(choose, documents.by_version, verifier)
-    return verdict, [*warnings, *problems]
+    torch = options.torch()
+    return Explainer(
+        Upstream(sources, network),
+        SidecarReader(network),
+        WheelVerifier(WheelReader(network)),
+        machine=lambda: detection.profile(partial(say, "warning")).supported(),
+        tags=target.tags,
+        family=None if no_index else TorchFamily.open(torch, network),
+        prefer=torch.prefer,
+        prereleases=pre,
+    )
 
 
-def _report(requirement: Requirement, verdict: ReleaseVerdict | None) -> ExplainReport:
-    from variant_index.model.explain_report import CandidateReport, ExplainReport, SelectedReport
-    from variant_index.model.filename import canonical_name
+def _answer(explainer: Explainer, wanted: Wanted) -> Explanation | VariantIndexError | None:
+    """Return the explanation or the failure, None where nothing is to be installed."""
+    if wanted.ignored is not None:
+        return None
+    try:
+        return explainer.explain(wanted.name, wanted.specifier)
+    except VariantIndexError as error:
+        return error
 
-    name = canonical_name(requirement.name)
-    if verdict is None:
-        return ExplainReport(name=name, version=None, selected=None, candidates=[])
-    winner = verdict.selected
+
+def _tags(filename: str) -> str | None:
+    from variant_index.model.filename import WheelFilename
+
+    return WheelFilename.parse(filename).tag_set if filename.endswith(".whl") else None
+
+
+def _report(wanted: Wanted, answer: Explanation | VariantIndexError | None) -> ExplainReport:
+    from variant_index.model.explain_report import (
+        CandidateReport,
+        ExplainReport,
+        NewerReport,
+        PlatformReport,
+        SelectedReport,
+        SourceReport,
+    )
+
+    asked = {"requirement": wanted.text, "places": list(wanted.places), "ignored": wanted.ignored}
+    if answer is None or isinstance(answer, VariantIndexError):
+        error = None if answer is None else str(answer)
+        return ExplainReport(
+            name=wanted.name, version=None, selected=None, candidates=[], error=error, **asked
+        )
+    verdict = answer.verdict
+    winner = verdict.selected if verdict is not None else None
+    hint = None
+    if verdict is not None and winner is not None:
+        hint = wanted.pin_hint(str(verdict.release.version), winner.label, winner.file.hashes)
+    origin = answer.origin
     return ExplainReport(
-        name=name,
-        version=str(verdict.release.version),
+        name=wanted.name,
+        version=str(verdict.release.version) if verdict is not None else None,
         selected=winner
         and SelectedReport(label=winner.label, filename=winner.file.filename, url=winner.file.url),
         candidates=[
             CandidateReport(
-                label=verdict_on.label,
-                filename=verdict_on.file.filename,
-                compatible=verdict_on.rank is not None,
-                rank=verdict_on.rank,
-                reason=verdict_on.reason,
+                label=one.label,
+                filename=one.file.filename,
+                compatible=one.rank is not None,
+                rank=one.rank,
+                reason=one.reason,
+                tags=_tags(one.file.filename),
             )
-            for verdict_on in verdict.files
+            for one in (verdict.files if verdict is not None else ())
         ],
+        source=origin and SourceReport(kind=origin.kind, url=origin.url, reason=origin.reason),
+        newer=[NewerReport(version=str(one.version), reason=one.reason) for one in answer.newer],
+        platforms=[
+            PlatformReport(tags=one.tags, label=one.label, filename=one.filename) for one in answer.platforms
+        ],
+        notes=[*answer.notes, *([hint] if hint else [])],
+        **asked,
     )
-
-
-def _table(report: ExplainReport, requirement: str) -> str:
-    if report.version is None:
-        return f"No release of {report.name} matches {printable(requirement)}.\n"
-    rows = [
-        (
-            "*" if one.rank == 1 else " ",
-            str(one.rank or "-"),
-            one.label or "(none)",
-            one.reason,
-            printable(one.filename),
-        )
-        for one in report.candidates
-    ]
-    header = (" ", "rank", "label", "verdict", "file")
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (header, *rows)
-    ]
-    if report.selected is not None:
-        lines[1] = coloured(lines[1], "green", bold=True)
-    end = "" if report.selected is not None else "Nothing of this release can be installed here.\n"
-    return f"{report.name} {report.version}\n\n" + "\n".join(lines) + "\n" + end

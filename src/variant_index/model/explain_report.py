@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["CandidateReport", "ExplainReport", "SelectedReport"]
+__all__ = ["CandidateReport", "ExplainListReport", "ExplainReport", "NewerReport", "PlatformReport"]
+__all__ += ["SelectedReport", "SourceReport"]
 
 
 class _Strict(BaseModel):
@@ -34,6 +37,7 @@ class CandidateReport(_Strict):
         compatible: whether it can be installed on this machine.
         rank: 1 for the best compatible file, then 2, ...; null when not compatible.
         reason: why it fits or does not, one line.
+        tags: the wheel's compatibility tags as its name spells them; null for a source distribution.
     """
 
     label: str
@@ -41,10 +45,51 @@ class CandidateReport(_Strict):
     compatible: bool
     rank: int | None
     reason: str
+    tags: str | None = None
+
+
+class SourceReport(_Strict):
+    """Where the project comes from.
+
+    Attributes:
+        kind: `index`, `find-links`, or `pytorch` for the torch family from PyTorch's index.
+        url: the index; for find-links the chosen file.
+        reason: why there, one line.
+    """
+
+    kind: Literal["index", "find-links", "pytorch"]
+    url: str
+    reason: str
+
+
+class NewerReport(_Strict):
+    """A release that is newer than the chosen one.
+
+    Attributes:
+        version: its version.
+        reason: why it was not chosen, one line.
+    """
+
+    version: str
+    reason: str
+
+
+class PlatformReport(_Strict):
+    """What this machine's hardware would get on an interpreter and platform.
+
+    Attributes:
+        tags: compatibility tags of wheels of the release.
+        label: the best label among the wheels with these tags; null when none fits the hardware.
+        filename: that wheel's name, null likewise.
+    """
+
+    tags: str
+    label: str | None
+    filename: str | None
 
 
 class ExplainReport(_Strict):
-    """The choice for one requirement.
+    """The choice for one project.
 
     Attributes:
         name: the project's normal name.
@@ -52,9 +97,35 @@ class ExplainReport(_Strict):
             release; null when no release matches.
         selected: the winner, null when nothing fits.
         candidates: every file of that release, compatible ones in order of preference, then the others.
+        requirement: what was asked for, constraints included.
+        places: the lines of requirements files that ask for it, `FILE, line N`.
+        source: where the project comes from, null when no source has it.
+        newer: the releases that are newer than the chosen one, newest first.
+        platforms: the wheel for each set of compatibility tags in the release.
+        notes: what else matters to the choice, one line each.
+        ignored: why nothing is to be installed (the requirement's marker is false), null otherwise.
+        error: why there is no answer (an index failed), null otherwise.
     """
 
     name: str
     version: str | None
     selected: SelectedReport | None
     candidates: list[CandidateReport]
+    requirement: str = ""
+    places: list[str] = []
+    source: SourceReport | None = None
+    newer: list[NewerReport] = []
+    platforms: list[PlatformReport] = []
+    notes: list[str] = []
+    ignored: str | None = None
+    error: str | None = None
+
+
+class ExplainListReport(_Strict):
+    """The choices for several projects, or for a requirements file.
+
+    Attributes:
+        requirements: one for each project, in the order in which they are first named.
+    """
+
+    requirements: list[ExplainReport]

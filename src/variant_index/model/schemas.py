@@ -18,7 +18,7 @@ from variant_index.model.build_report import BuildReport
 from variant_index.model.check_report import CheckReport
 from variant_index.model.convert_report import ConvertReport
 from variant_index.model.document import VariantsDocument
-from variant_index.model.explain_report import ExplainReport
+from variant_index.model.explain_report import ExplainListReport, ExplainReport
 from variant_index.model.label_report import LabelReport
 from variant_index.model.machine import MachineProfile
 from variant_index.model.repack_report import RepackRecord, RepackReport
@@ -28,7 +28,8 @@ __all__ = ["MODELS", "schema_text"]
 MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "variants-document": ("A release's *-variants.json and a wheel's variant.json", VariantsDocument),
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
-    "explain-report": ("What `variant-index explain --json` prints", ExplainReport),
+    "explain-report": ("What `variant-index explain --json` prints for one requirement", ExplainReport),
+    "explain-list-report": ("What `variant-index explain --json` prints for several", ExplainListReport),
     "repack-report": ("What `variant-index repack --json` prints", RepackReport),
     "repack-record": ("A line of the repack.jsonl that `variant-index repack` keeps", RepackRecord),
     "label-report": ("What `variant-index label --json` prints", LabelReport),

@@ -76,6 +76,11 @@ class TorchFamily:
         index = TorchIndex(settings.source, network, settings.backends)
         return cls(index, settings.prefer, allow_unhashed=settings.allow_unhashed)
 
+    @property
+    def url(self) -> str:
+        """The address of PyTorch's index or its mirror."""
+        return self._index.source.url
+
     def __contains__(self, name: str) -> bool:
         return name in FAMILY
 

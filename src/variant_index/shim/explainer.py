@@ -1,0 +1,256 @@
+"""What an installer behind the shim would take of a project, and every why."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from variant_index.errors import printable
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import Choice, TargetTags
+from variant_index.selection.preference import Preference
+from variant_index.shim.family_choice import choose_family_release, passes_over
+from variant_index.shim.present import choose_release, held_back_releases, yanked_release
+from variant_index.shim.torch_family import FamilyProject, TorchFamily, held_back_note
+from variant_index.shim.verification import WheelVerifier, choose_verified
+from variant_index.shim.version_choice import PassedOver, ReleaseVerdict, choose_version, passed_over
+from variant_index.upstream.project import FetchedProject, Upstream
+from variant_index.upstream.releases import Release, group_releases
+from variant_index.upstream.sidecar import SidecarReader
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
+    from variant_index.torch_index.decide import ReleaseDecision
+
+__all__ = ["Explainer", "Explanation", "Origin", "PlatformWheel"]
+
+_MAX_PLATFORMS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a project comes from.
+
+    Attributes:
+        kind: `index`, `find-links` or `pytorch`.
+        url: the index; for find-links the address of the chosen file.
+        reason: why there, one line.
+    """
+
+    kind: Literal["index", "find-links", "pytorch"]
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformWheel:
+    """What this machine's hardware would get on an interpreter and platform.
+
+    Attributes:
+        tags: the wheel's tag set, `cp312-cp312-manylinux_2_28_x86_64`.
+        label: the best label there, None where no wheel with these tags fits the hardware.
+        filename: that wheel's name, None likewise.
+    """
+
+    tags: str
+    label: str | None
+    filename: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer for one project.
+
+    Attributes:
+        verdict: on the chosen release; when nothing of it can be installed on the newest that matches; None
+            when none matches.
+        origin: where it comes from, None when no source has it.
+        newer: the releases that were passed over, newest first.
+        platforms: the wheel for each tag set of the release.
+        warnings: what was left out and why, one printable line each.
+        notes: what helps to understand the choice, one printable line each.
+    """
+
+    verdict: ReleaseVerdict | None
+    origin: Origin | None = None
+    newer: tuple[PassedOver, ...] = ()
+    platforms: tuple[PlatformWheel, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Explainer:
+    """Explains projects for one machine and one interpreter; safe to share between threads."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        sidecars: SidecarReader,
+        verifier: WheelVerifier,
+        *,
+        machine: Callable[[], Properties],
+        tags: TargetTags,
+        family: TorchFamily | None = None,
+        prefer: Preference = "hardware",
+        prereleases: bool = False,
+    ) -> None:
+        """Prepare; nothing is fetched or detected yet.
+
+        Args:
+            upstream: the user's sources.
+            sidecars: reads variants documents.
+            verifier: compares the winners with the documents that they were chosen by.
+            machine: says what the machine supports; called once, when something depends on it.
+            tags: what the target interpreter accepts.
+            family: answers for the torch family; None where that comes from the user's sources as well.
+            prefer: what comes first, a build that uses the hardware or the newest release.
+            prereleases: pip's `--pre`.
+        """
+        self._upstream = upstream
+        self._sidecars = sidecars
+        self._verifier = verifier
+        self._detect = machine
+        self._tags = tags
+        self._family = family
+        self._prefer = prefer
+        self._prereleases = prereleases
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _detected(self) -> Properties:
+        return self._detect()
+
+    def _supported(self) -> Properties:
+        with self._lock:
+            return self._detected
+
+    def explain(self, name: str, specifier: SpecifierSet) -> Explanation:
+        """Explain what is taken of a project.
+
+        Args:
+            name: its normal name.
+            specifier: which versions may be taken.
+
+        Raises:
+            UpstreamError: a source failed.
+            VariantIndexError: the machine could not be asked.
+        """
+        requirement = Requirement(f"{name}{specifier}")
+        if self._family is not None and name in self._family:
+            return self._explain_family(requirement, self._family)
+        fetched = self._upstream.project(name)
+        if fetched is None:
+            return Explanation(None, warnings=(f"no source has project {printable(name)}",))
+        return self._explain_release(requirement, fetched)
+
+    def _explain_family(self, requirement: Requirement, family: TorchFamily) -> Explanation:
+        project = family.project(requirement.name, self._supported(), self._tags)
+        if project is None:
+            return Explanation(
+                None, warnings=(f"PyTorch's index has no project {printable(requirement.name)}",)
+            )
+        verdict = choose_family_release(requirement, project, allow_prereleases=self._prereleases)
+        note = held_back_note(project) if passes_over(requirement, project) else None
+        reason = "torch and its family come from PyTorch's index alone"
+        origin = Origin("pytorch", family.url, reason)
+        versions = [*project.unusable, *(decision.version for decision in project.decisions)]
+        decision = _decision(project, verdict.release.version) if verdict is not None else None
+        return Explanation(
+            verdict,
+            origin,
+            verdict.newer
+            if verdict
+            else passed_over(requirement.specifier, versions, None, project.unusable),
+            _family_platforms(decision) if decision is not None else (),
+            (*project.problems, *project.warnings),
+            (note,) if note is not None else (),
+        )
+
+    def _explain_release(self, requirement: Requirement, fetched: FetchedProject) -> Explanation:
+        grouped = group_releases(fetched.page)
+        specifier = requirement.specifier
+        # Newer releases than those that match decide nothing.
+        matching = [
+            version for version in grouped.by_version if specifier.contains(version, prereleases=True)
+        ]
+        relevant = [one for one in grouped.with_variants if matching and one.version <= max(matching)]
+        documents = self._sidecars.read(relevant)
+        used: Mapping[Version, VariantsDocument] = {}
+
+        def choose(usable: Mapping[Version, VariantsDocument]) -> ReleaseVerdict | None:
+            nonlocal used
+            used = dict(usable)
+
+            def judge(release: Release) -> Choice:
+                return self._judge(release, used, self._tags)
+
+            releases = dict(grouped.by_version)
+            if self._prefer == "hardware":
+                choices = {release.version: judge(release) for release in relevant}
+                for version, reason in held_back_releases(releases, choices, used).items():
+                    releases[version] = yanked_release(releases[version], reason)
+            return choose_version(
+                requirement, releases.values(), self._tags, judge, allow_prereleases=self._prereleases
+            )
+
+        verdict, problems = choose_verified(choose, documents.by_version, self._verifier)
+        return Explanation(
+            verdict,
+            _origin(fetched, verdict),
+            verdict.newer if verdict else passed_over(specifier, grouped.by_version, None, {}),
+            self._platforms(verdict.release, used) if verdict else (),
+            (*fetched.problems, *fetched.page.problems, *documents.problems, *problems),
+        )
+
+    def _judge(
+        self, release: Release, documents: Mapping[Version, VariantsDocument], tags: TargetTags
+    ) -> Choice:
+        machine = self._supported() if release.has_variants else {}
+        return choose_release(release, documents.get(release.version), machine, tags)
+
+    def _platforms(
+        self, release: Release, documents: Mapping[Version, VariantsDocument]
+    ) -> tuple[PlatformWheel, ...]:
+        """Choose for each tag set of a release as if the interpreter took exactly that."""
+        found = []
+        for tags in sorted({wheel.tag_set for wheel in release.wheels})[:_MAX_PLATFORMS]:
+            wheels = {wheel: file for wheel, file in release.wheels.items() if wheel.tag_set == tags}
+            one = "-".join(part.partition(".")[0] for part in tags.lower().split("-"))
+            winner = self._judge(replace(release, wheels=wheels), documents, TargetTags([one])).selected
+            label, name = (winner.wheel.label, winner.wheel.filename) if winner else (None, None)
+            found.append(PlatformWheel(tags, label, name))
+        return tuple(found)
+
+
+def _origin(fetched: FetchedProject, verdict: ReleaseVerdict | None) -> Origin | None:
+    winner = verdict.selected if verdict is not None else None
+    if winner is not None and any(file.filename == winner.file.filename for file in fetched.found):
+        return Origin("find-links", winner.file.url, "--find-links has the file")
+    if fetched.index is None:
+        return None
+    return Origin("index", fetched.index.url, "the first index that has the project")
+
+
+def _decision(project: FamilyProject, version: Version) -> ReleaseDecision | None:
+    return next((one for one in project.decisions if one.version == version), None)
+
+
+def _family_platforms(decision: ReleaseDecision) -> tuple[PlatformWheel, ...]:
+    """Return the chosen backend's wheel for each tag set of the release."""
+    others = (*decision.pinnable, *decision.refused)
+    builds = [*decision.chosen, *(verdict.build for verdict in others)]
+    found: dict[str, PlatformWheel] = {}
+    for build in builds:
+        tags = build.wheel.tag_set
+        if build.backend == decision.backend:
+            found.setdefault(tags, PlatformWheel(tags, build.folder, build.file.filename))
+    for build in builds:
+        found.setdefault(build.wheel.tag_set, PlatformWheel(build.wheel.tag_set, None, None))
+    return tuple(found[tags] for tags in sorted(found)[:_MAX_PLATFORMS])
