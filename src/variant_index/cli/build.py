@@ -99,12 +99,20 @@ def _print(report: BuildReport) -> None:
     lines = [release for release in report.releases if release.changed or not report.unchanged]
     for release in lines:
         wheels = sum(path.endswith(".whl") for path in release.files)
-        variants = f", {release.sidecar}" if release.sidecar else ""
-        state = f"{len(release.changed)} files written" if release.changed else "up to date"
-        plural = "" if wheels == 1 else "s"
-        click.echo(f"{release.name} {release.version}: {wheels} wheel{plural}{variants} ({state})")
+        sources = sum(path.endswith(".tar.gz") for path in release.files)
+        parts = [
+            *([_counted(wheels, "wheel")] if wheels else []),
+            *([_counted(sources, "source distribution")] if sources else []),
+            *([release.sidecar] if release.sidecar else []),
+        ]
+        state = f"{_counted(len(release.changed), 'file')} written" if release.changed else "up to date"
+        click.echo(f"{release.name} {release.version}: {', '.join(parts)} ({state})")
     if report.unchanged:
-        click.echo(f"{report.unchanged} release{'' if report.unchanged == 1 else 's'} up to date")
+        click.echo(f"{_counted(report.unchanged, 'release')} up to date")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 class _Bars:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.making import make_wheel
 from tests.variant_index.publish.family import CU130, make_family, make_variant
 from variant_index.model.build_report import BuildReport
 
@@ -47,6 +48,16 @@ def test_a_build_prints_one_line_a_release(tmp_path: Path) -> None:
     assert read.stdout.splitlines()[0] == "vdemo 1.0: 1 wheel (up to date)"
     report = run(tmp_path / "in", "--out", tmp_path / "out", "--json").stdout
     assert [len(release.files) for release in BuildReport.model_validate_json(report).releases] == [2, 9]
+
+
+def test_a_release_without_wheels_has_no_line_about_wheels(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b-1.0.tar.gz").write_bytes(b"sources")
+    done = run(tmp_path / "in", "--out", tmp_path / "out")
+    assert done.stdout == "b 1.0: 1 source distribution (1 file written)\n"
+    make_wheel(tmp_path / "in", "b-1.0-py3-none-any.whl")
+    done = run(tmp_path / "in", "--out", tmp_path / "out")
+    assert done.stdout == "b 1.0: 1 wheel, 1 source distribution (2 files written)\n"
 
 
 def test_json_is_the_report(tmp_path: Path) -> None:
