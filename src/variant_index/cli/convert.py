@@ -30,7 +30,7 @@ Examples:
   variant-index convert torch-2.10.0-variants.json > new.json
   variant-index convert old/*-variants.json --out new --relax-requires
   variant-index convert torch-2.10.0-variants.json --to 825 --out plain
-  variant-index convert site/simple/*/*-variants.json --check
+  variant-index convert site/files/*/*/*-variants.json --check
 """,
 )
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))

@@ -56,11 +56,16 @@ class DroppedFiles:
         self._write([*self._read(), *((now, path) for path in paths)])
 
     def sweep(self, before: int, listed: Listed) -> None:
-        """Remove what was dropped before a time and is not listed again."""
+        """Remove what was dropped before a time and is not listed again; what fails is done next time."""
         noted = self._read()
-        if due := [path for since, path in noted if since <= before]:
-            self._remove(due, listed)
-            self._write([(since, path) for since, path in noted if since > before])
+        due = {path for since, path in noted if since <= before}
+        if due:
+            self._remove(sorted(due), listed)
+            left = {path for path in due if (self._out / path).exists()}
+            listed_again = {path for path in left if path in listed(_project(path))}
+            stay = left - listed_again
+            with contextlib.suppress(OSError):
+                self._write([(since, path) for since, path in noted if since > before or path in stay])
 
     def _remove(self, paths: Iterable[str], listed: Listed) -> None:
         known: dict[str, frozenset[str]] = {}
@@ -72,8 +77,9 @@ class DroppedFiles:
                 continue
             place = self._out / path
             with contextlib.suppress(OSError):
-                place.unlink(missing_ok=True)
-                for folder in list(place.parents)[:3]:  # files/XX/DIGEST
+                place.unlink()
+            for folder in list(place.parents)[:3]:  # files/XX/DIGEST
+                with contextlib.suppress(OSError):
                     folder.rmdir()
 
     def _read(self) -> list[tuple[int, str]]:

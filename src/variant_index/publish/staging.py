@@ -31,7 +31,7 @@ class Staging:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._folder = out / f"{PART}{secrets.token_hex(8)}"
+        self._folder = out / _part()
         self._pages: set[str] = set()
         self._gone: set[str] = set()
         self._parts = 0
@@ -164,7 +164,13 @@ def finish_switch(out: Path) -> None:
         (out / line).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             (out / line).parent.rmdir()
-    shutil.rmtree(folder)
+    done = out / _part()
+    folder.rename(done)  # in one step: half of the folder would look like another switch
+    shutil.rmtree(done, ignore_errors=True)
+
+
+def _part() -> str:
+    return f"{PART}{secrets.token_hex(8)}"
 
 
 def write(target: int, data: bytes, place: Path) -> None:

@@ -50,7 +50,7 @@ def test_steps_are_carried_out_in_order_and_only_where_needed(tmp_path: Path) ->
     out = tmp_path / "out"
     carry_out(out, [Put("simple/b/index.html", b"old"), Put("simple/index.html", b"b")])
     wheel = copy(tmp_path / "a-1-py3-none-any.whl", b"wheel")
-    steps = [
+    steps: list[Step] = [
         wheel,
         Put("simple/a/index.html", b"page"),
         Delete("simple/b/index.html"),
@@ -197,7 +197,7 @@ def test_files_stay_for_a_grace_period(tmp_path: Path) -> None:
     wheel = copy(tmp_path / name, b"wheel")
     metadata = Put(f"{wheel.path}.metadata", b"Name: a")
     carry_out(out, [wheel, metadata, page("a", wheel.path)])
-    gone = [page("a"), Delete(wheel.path), Delete(metadata.path)]
+    gone: list[Step] = [page("a"), Delete(wheel.path), Delete(metadata.path)]
     carry_out(out, gone)
     assert {wheel.path, metadata.path} <= tree(out).keys()
     carry_out(out, [], grace=-1)
