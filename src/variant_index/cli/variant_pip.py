@@ -157,9 +157,31 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
             status = run_client([*pip_command(interpreter.executable), *passed], environment, serve)
             journal, linked = served[0]
             chosen = taken(proof, journal.chosen(), linked.chosen_in) if status == 0 else []
+    if status != 0:
+        for hint in _hash_hints(requirements, files, target, linked.offered()):
+            journal.hint(hint)
     linked_here = upstream.has_links_through_the_shim
     named = bool(chosen) or linked_here or (proof.kind == "none" and bool(linked.offered()))
     return _report(arguments, configuration, journal, status, chosen, named=named)
+
+
+def _hash_hints(
+    requirements: Requirements,
+    files: Mapping[str, Sequence[str]],
+    target: Interpreter,
+    offered: Sequence[Chosen],
+) -> list[str]:
+    """Say which choices pip had to refuse because only the hashes of other builds are pinned."""
+    if not offered or not any("--hash" in file.text for file in requirements.files.values()):
+        return []
+    from variant_index.clients.pip.wanted import merge, pin_hints, requirement_lines
+    from variant_index.shim.target import ask_target
+
+    with contextlib.suppress(VariantIndexError):  # pip has said what is wrong with a line
+        lines = requirement_lines(requirements, files["requirement"], files["constraint"], os.environ)
+        wanted, _ = merge(lines, ask_target(target.executable).environment)
+        return pin_hints(wanted, offered)
+    return []
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ _PLAIN_KEY: SortKey = (END, END)
 
 _SHOWN_REFUSALS = 2
 
+_OTHER_TAGS = "tags "
+
 _RELEASE = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}", re.ASCII)
 
 
@@ -130,13 +132,16 @@ class Choice:
             return "nothing fits"
         if self.selected.wheel.label not in ("", NULL_LABEL):
             return self.selected.reason
+        fitting = {candidate.wheel.label for candidate in self.candidates if candidate.compatible}
         refused: dict[str, str] = {}
         for candidate in self.candidates:
-            if not candidate.compatible and candidate.wheel.label:
-                refused.setdefault(candidate.wheel.label, f"{candidate.wheel.label} {candidate.reason}")
+            label = candidate.wheel.label
+            # What a build needs says more than that some of its wheels are for other platforms.
+            if label and label not in fitting and refused.get(label, _OTHER_TAGS).startswith(_OTHER_TAGS):
+                refused[label] = candidate.reason
         if not refused:
             return self.selected.reason
-        shown = list(refused.values())[:_SHOWN_REFUSALS]
+        shown = [f"{label} {reason}" for label, reason in refused.items()][:_SHOWN_REFUSALS]
         others = len(refused) - len(shown)
         more = f"; {others} more refused" if others else ""
         return f"{self.selected.reason}; no other fits: {'; '.join(shown)}{more}"
@@ -181,7 +186,7 @@ def choose(
     for wheel in wheels:
         position = tags.position(wheel)
         if position is None:
-            reason = printable(f"tags {wheel.tag_set} do not fit this interpreter")
+            reason = printable(f"{_OTHER_TAGS}{wheel.tag_set} do not fit this interpreter")
             refused.append(Candidate(wheel, False, None, reason))
             continue
         verdict = verdicts.get(wheel.label)

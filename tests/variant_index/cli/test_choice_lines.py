@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import venv
 from collections.abc import Iterator
@@ -133,3 +134,34 @@ def test_what_is_no_page_is_one_line(body: bytes, shell: Shell, index: FakeIndex
     assert "Traceback" not in done.stderr
     (line,) = said(done)
     assert line.startswith(f"variant-pip: error: {index.url}dep/: ")
+
+
+def hashes_of(index: FakeIndex, *labels: str) -> str:
+    names = [f"{NAME}-2.0-py3-none-any{label and f'-{label}'}.whl" for label in labels]
+    digests = [hashlib.sha256(index.routes[f"/files/{name}"].body).hexdigest() for name in names]
+    return " ".join(f"--hash=sha256:{digest}" for digest in digests)
+
+
+def test_pins_that_miss_the_chosen_build_are_said(shell: Shell, index: FakeIndex) -> None:
+    pins = shell.folder / "pins.txt"
+    arguments = ("install", "--no-deps", *into("target", index), "-r", "pins.txt")
+    pins.write_text(f"# pinned\n{NAME}==2.0 {hashes_of(index, '', 'cu126')}\n")
+    done = shell.variant_pip(*arguments)
+    assert done.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert said(done) == [
+        f"variant-pip: warning: {NAME} 2.0: cu128 is chosen for this machine, but its sha256 is not among the"
+        f" pinned hashes ({pins}, line 2); add {hashes_of(index, 'cu128')}"
+    ]
+    pins.write_text(f"{NAME}==2.0 {hashes_of(index, '', 'cu128')}\n")
+    done = shell.variant_pip(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert len(said(done)) == 1
+
+
+def test_pins_that_are_fine_are_not_blamed(shell: Shell, index: FakeIndex) -> None:
+    (shell.folder / "pins.txt").write_text(
+        f"{NAME}==2.0 {hashes_of(index, 'cu128')}\nno-such-project==1 --hash=sha256:{'0' * 64}\n"
+    )
+    done = shell.variant_pip("install", *into("target", index), "-r", "pins.txt")
+    assert (done.returncode, said(done)) == (1, [])

@@ -253,3 +253,19 @@ def test_requires_python_as_pip_has_it(needs: str | None, refused: bool) -> None
     assert reason is None or (reason.isprintable() and reason.endswith("the target has 3.12.1"))
     assert tags.refusal(needs) is reason
     assert tags.for_any_python().refusal(needs) is None
+
+
+def test_why_no_other_fits_is_about_the_hardware() -> None:
+    """Wheels for other platforms are no reason, where wheels for this one say more."""
+    labels = {"cu13": {"nvidia": {"cuda_version_lower_bound": ["13.0"]}}, "null": {}}
+    parsed = parse_document(json.dumps(document(labels)).encode(), "d")
+    names = [
+        f"a-1-py3-none-{platform}-{label}.whl"
+        for platform in ("aarch64", "x86_64")
+        for label in ("cu13", "null")
+    ]
+    choice = choose(map(WheelFilename.parse, names), parsed, {}, TargetTags(["py3-none-x86_64"]))
+    assert choice.explanation == (
+        "the null variant, for any machine; no other fits:"
+        " cu13 needs CUDA ≥ 13.0, no NVIDIA driver or GPU found"
+    )
