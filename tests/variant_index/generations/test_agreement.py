@@ -121,6 +121,8 @@ def test_old_wheels_are_not_refused_for_what_only_they_can_say() -> None:
     assert compare(own) is None
     assert compare(old({"cu128": CU128}, ["amd", "nvidia"])) == "orders namespaces as amd, nvidia"
     assert compare({**own, "providers": {}}) is None
+    optional = {"nvidia": {"requires": ["nvidia-variant-provider"], "optional": True}}
+    assert compare({**own, "providers": optional}) is None
     # The first drafts called the variant without properties so.
     assert compare(old({"00000000": {}}, ["nvidia"]), "null") is None
     assert compare(old({"00000000": CU128}, ["nvidia"]), "null") is not None
