@@ -38,6 +38,11 @@ def test_a_server_with_two_kinds_of_gpu(tmp_path: Path) -> None:
     assert facts["kernel_driver"].value == "6.12.12"
 
 
+def test_other_vendors_nodes_are_none_of_amd(tmp_path: Path) -> None:
+    other = gpu(110000).replace("vendor_id 4098", "vendor_id 4318")
+    assert kfd.read(tree(tmp_path, CPU, other, gpu(90402))).values == {"gfx_arch": ("gfx942",)}
+
+
 def test_partitions_are_one_architecture(tmp_path: Path) -> None:
     found = kfd.read(tree(tmp_path, CPU, *[gpu(90402)] * 64))
     assert found.values == {"gfx_arch": ("gfx942",)}

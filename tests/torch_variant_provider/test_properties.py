@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 from torch_variant_provider.amd import properties as amd
 from torch_variant_provider.amd.gfx import gfx_of_target_version, normal_gfx
 from torch_variant_provider.facts import Fact, Knowledge, Value
+from torch_variant_provider.intel import properties as intel
 from torch_variant_provider.nvidia import properties as nvidia
-from torch_variant_provider.overrides import amd_overrides, nvidia_overrides
+from torch_variant_provider.nvidia.capability import capability_of_driver
+from torch_variant_provider.overrides import (
+    VARIABLES,
+    amd_overrides,
+    hsa_override,
+    intel_overrides,
+    nvidia_overrides,
+)
 from torch_variant_provider.plugin import AmdPlugin, NvidiaPlugin
+from torch_variant_provider.versions import cuda_version_text, version_text
 
 LOWER, UPPER, SM = "cuda_version_lower_bound", "cuda_version_upper_bound", "sm_arch"
 
@@ -182,6 +191,30 @@ def test_forced_values_are_part_of_all(cuda: str, sm: str, gfx: str, rocm: str) 
     }
     announced(nvidia.supported_properties(nvidia_overrides(environ)), nvidia.all_properties())
     announced(amd.supported_properties(amd_overrides(environ)[0]), amd.all_properties())
+
+
+@given(st.dictionaries(st.sampled_from(VARIABLES), NUMBERS | VERSIONS | st.text(max_size=8)))
+def test_whatever_is_forced_is_part_of_all(environ: dict[str, str]) -> None:
+    of_amd, _ = amd_overrides(environ)
+    override, _ = hsa_override(environ)
+    if override is not None:
+        of_amd.facts["gfx_arch"] = Fact((override, *of_amd.texts("gfx_arch")), "test")
+    announced(nvidia.supported_properties(nvidia_overrides(environ)), nvidia.all_properties())
+    announced(amd.supported_properties(of_amd), amd.all_properties())
+    announced(intel.supported_properties(intel_overrides(environ)), intel.all_properties())
+
+
+@given(major=st.integers(-(2**31), 2**31 - 1), minor=st.integers(-(2**31), 2**31 - 1))
+def test_whatever_a_driver_says_is_part_of_all(major: int, minor: int) -> None:
+    version, capability = cuda_version_text(major), capability_of_driver(major, minor)
+    facts = known(
+        cuda_version=version or "none",
+        compute_capability=() if capability is None else (version_text(capability),),
+    )
+    supported = nvidia.supported_properties(facts)
+    announced(supported, nvidia.all_properties())
+    assert (major >= 11000) == ("cuda_version_lower_bound" in supported)
+    assert (major >= 5 and minor >= 0) == ("sm_arch" in supported)
 
 
 @pytest.mark.parametrize("plugin", [NvidiaPlugin, AmdPlugin])

@@ -12,6 +12,8 @@ __all__ = ["NAME", "read"]
 
 NAME = "KFD"
 
+_AMD = 0x1002
+
 # The second is where the first leads; a copy of the tree may lack the link.
 _NODES = ("/sys/class/kfd/kfd/topology/nodes", "/sys/devices/virtual/kfd/kfd/topology/nodes")
 
@@ -30,8 +32,8 @@ def read(root: str) -> Findings:
             found.notes.append(f"{NAME}: node {node} may not be read: it is not given to this environment")
             continue
         properties = _properties(text)
-        if not properties.get("simd_count"):
-            continue  # a CPU
+        if not properties.get("simd_count") or properties.get("vendor_id", _AMD) != _AMD:
+            continue  # a CPU, or another vendor's
         gpus += 1
         name = gfx_of_target_version(properties.get("gfx_target_version", 0))
         if name is not None:

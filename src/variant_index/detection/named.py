@@ -44,6 +44,7 @@ _PARTS: tuple[tuple[str, str, bool], ...] = (
     ("armv", _VERSION, True),
 )
 _NOTHING = dict.fromkeys((_CUDA, _SM, _ROCM, _GFX, _XPU, _LEVEL, _VERSION), "none")
+_GPUS = (_CUDA, _SM, _ROCM, _GFX, _XPU)
 _EXAMPLES = "cpu, cuda12.8-sm90 or rocm6.4-gfx942"
 
 
@@ -63,10 +64,11 @@ def forced_by_name(name: str) -> dict[str, str]:
     """Return the environment variables that make any machine answer as the named one.
 
     Raises:
-        MachineNameError: a part is unknown or stands twice.
+        MachineNameError: a part is unknown or stands twice, or `cpu` stands beside a GPU.
     """
     forced = dict(_NOTHING)
-    for part in name.lower().split("-"):
+    parts = name.lower().split("-")
+    for part in parts:
         if part == "cpu":
             continue
         for prefix, variable, whole in _PARTS:
@@ -79,6 +81,8 @@ def forced_by_name(name: str) -> dict[str, str]:
             raise MachineNameError(
                 f"machine {printable(name)!r}: {printable(part)!r} is no part of a name such as {_EXAMPLES}"
             )
+    if "cpu" in parts and any(forced[variable] != "none" for variable in _GPUS):
+        raise MachineNameError(f"machine {printable(name)!r}: cpu is a machine without GPU")
     return forced
 
 

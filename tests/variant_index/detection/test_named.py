@@ -69,6 +69,8 @@ def test_what_is_no_name(name: str) -> None:
         ("x86_64_v0", "'x86_64_v0' is not a value such as"),
         ("armv7", "'armv7' is not a value such as"),
         ("cuda12.8-cuda12.4", "'cuda12.4' says it twice"),
+        ("cpu-cuda12.8", "cpu is a machine without GPU"),
+        ("gfx942-cpu", "cpu is a machine without GPU"),
     ],
 )
 def test_a_bad_part_is_named(name: str, rule: str) -> None:
