@@ -221,7 +221,8 @@ def _report(
 
     quiet = configuration.flag(arguments, "quiet")
     hints = journal.hints if status != 0 else ()
-    for line in report_lines(chosen, (*journal.warnings, *hints), journal.failures, quiet=quiet):
+    warnings = (*journal.warnings, *hints)
+    for line in report_lines(chosen, warnings, journal.failures, quiet=quiet, found_nothing=status == 1):
         _say(line)
     records = arguments.command == "lock" or configuration.value(arguments, "report") is not None
     if records and named:

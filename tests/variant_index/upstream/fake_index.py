@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import ssl
 import threading
 import time
 import zipfile
@@ -55,10 +57,14 @@ def _part(route: Route, wanted: str) -> Route:
 class FakeIndex:
     """Routes by path; anything else is 404.
 
-    `requests` keeps `METHOD path` of everything asked, `ranges` the path and header of requests for ranges.
+    `requests` keeps `METHOD path` of everything asked, `ranges` the path and header of requests for ranges,
+    `logins` the path and the login of requests that carry one. With `login` set to `user:password`,
+    everything needs it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.login: str | None = None
+        self.logins: list[str] = []
         self.routes: dict[str, Route] = {}
         self.requests: list[str] = []
         self.ranges: list[str] = []
@@ -73,6 +79,12 @@ class FakeIndex:
             def do_GET(self) -> None:
                 index.requests.append(f"{self.command} {self.path}")
                 route = index.routes.get(unquote(self.path), Route(status=404))
+                given = self.headers.get("Authorization", "").partition(" ")[2]
+                login = base64.b64decode(given).decode() if given else None
+                if login is not None:
+                    index.logins.append(f"{self.path} {login}")
+                if index.login not in (None, login):
+                    route = Route(b"who?", status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
                 time.sleep(route.seconds_before)
                 if route.unless and self.headers.get(route.unless[0]) == route.unless[1]:
                     index.not_modified += 1
@@ -112,7 +124,12 @@ class FakeIndex:
                 pass  # clients that hang up are what some tests are about
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        scheme = "http" if tls is None else "https"
+        self.root = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         self.url = f"{self.root}/simple/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 

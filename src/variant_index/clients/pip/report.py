@@ -19,12 +19,26 @@ _LIMIT = 500
 
 
 def report_lines(
-    chosen: Iterable[Chosen], warnings: Iterable[str], failures: Iterable[str], *, quiet: bool
+    chosen: Iterable[Chosen],
+    warnings: Iterable[str],
+    failures: Iterable[str],
+    *,
+    quiet: bool,
+    found_nothing: bool = False,
 ) -> list[str]:
-    """Return the lines for stderr, each once, in order: choices (not when quiet), warnings, errors."""
+    """Return the lines for stderr, each once, in order: choices, warnings, errors.
+
+    Args:
+        chosen: the choices; left out when `quiet`.
+        warnings: one line each.
+        failures: likewise.
+        quiet: whether only warnings and errors are wanted.
+        found_nothing: whether pip has ended with an error, which a failure explains.
+    """
     lines = [] if quiet else [printable(str(one), _LIMIT) for one in chosen]
+    why = "; this is why pip found nothing" if found_nothing else ""
     lines += [f"warning: {printable(warning, _LIMIT)}" for warning in warnings]
-    lines += [f"error: {printable(failure, _LIMIT)}" for failure in failures]
+    lines += [f"error: {printable(failure, _LIMIT)}{why}" for failure in failures]
     return list(dict.fromkeys(lines))
 
 
