@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 from collections import Counter
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from variant_index.generations.convert import Generation
     from variant_index.model.convert_report import ConvertedDocument
     from variant_index.model.document import Provider
+    from variant_index.model.filename import WheelFilename
 
 __all__ = ["command"]
 
@@ -30,6 +32,7 @@ Examples:
   variant-index convert torch-2.10.0-variants.json > new.json
   variant-index convert old/*-variants.json --out new --relax-requires
   variant-index convert torch-2.10.0-variants.json --to 825 --out plain
+  variant-index convert old/*.whl --out new --relax-requires
   variant-index convert site/files/*/*/*-variants.json --check
 """,
 )
@@ -76,29 +79,28 @@ def command(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Rewrite variants documents (*-variants.json, variant.json) of any published form.
+    """Rewrite variants documents (*-variants.json, variant.json, or those in wheels) of any published form.
 
     The order of variants stays the same. What the new form has no place for is named on stderr, key by
-    key. A bad document does not stop the others.
+    key. A bad document does not stop the others. Of a wheel, its variant.json and RECORD change and nothing
+    else; installers compare it with the release's document, so convert the wheels of a release together.
     """
     from variant_index.model.convert_report import ConvertReport
 
-    if out is None and not check and (as_json or len(files) > 1):
-        raise click.UsageError(
-            "--json needs --out or --check" if as_json else "several files need --out DIR or --check"
-        )
+    if out is None and not check and (as_json or len(files) > 1 or _is_wheel(files[0])):
+        what = "--json needs" if as_json else "several files need" if len(files) > 1 else "a wheel needs"
+        raise click.UsageError(f"{what} --out DIR or --check")
     if out is not None and not check:
         _refuse_twins(files)
     providers = _providers(settings_file)
     documents = []
     for file in files:
         generation = cast("Generation", to)
-        target = None if check or out is None else out / file.name
         documents.append(
             _convert(
                 file,
                 generation,
-                target,
+                None if check else out,
                 providers,
                 relax=relax_requires,
                 show=not (check or out),
@@ -127,21 +129,27 @@ def _refuse_twins(files: Iterable[Path]) -> None:
 def _convert(
     file: Path,
     to: Generation,
-    target: Path | None,
+    out: Path | None,
     providers: Mapping[str, Provider],
     *,
     relax: bool,
     show: bool,
     force: bool,
 ) -> ConvertedDocument:
-    """Convert one file; print it, or write it when there is a target."""
+    """Convert one file; print it, or write it when there is a folder for it."""
     from variant_index.generations.convert import convert
     from variant_index.model.convert_report import ConvertedDocument, ConvertNotice
+    from variant_index.wheel.relabel import replace_own_document
 
     try:
-        data = _read(file)
+        filename, data = _read(file)
         converted = convert(data, str(file), to, providers=providers, relax_requires=relax)
-        if target is not None:
+        target = None if out is None else out / file.name
+        if filename is not None:
+            label = _own_label(file, filename, data, converted.data)
+            if out is not None:
+                target = replace_own_document(file, label, converted.data, out, force=force)
+        elif target is not None:
             _write(converted.data, target, force=force)
     except InputError as error:
         return ConvertedDocument(source=str(file), error=str(error))
@@ -159,14 +167,33 @@ def _convert(
     )
 
 
-def _read(file: Path) -> bytes:
-    from variant_index.model.document import MAX_DOCUMENT_BYTES
+def _is_wheel(file: Path) -> bool:
+    return file.suffix == ".whl" and not file.is_dir()
 
+
+def _own_label(file: Path, filename: WheelFilename, before: bytes, after: bytes) -> str:
+    """Return the label of a wheel's converted document: the first drafts said 00000000 for null."""
+    labels = [list(json.loads(data)["variants"]) for data in (before, after)]
+    if labels[0] != [filename.label] or len(labels[1]) != 1:
+        raise InputError(
+            f"{printable(str(file))}: its variant.json must describe the label {filename.label} of the file "
+            "name and nothing else"
+        )
+    return str(labels[1][0])
+
+
+def _read(file: Path) -> tuple[WheelFilename | None, bytes]:
+    """Return the document of a file; of a wheel, its name too."""
+    from variant_index.model.document import MAX_DOCUMENT_BYTES
+    from variant_index.wheel.relabel import read_own_document
+
+    if _is_wheel(file):
+        return read_own_document(file)
     with file.open("rb") as stream:
         data = stream.read(MAX_DOCUMENT_BYTES + 1)
     if len(data) > MAX_DOCUMENT_BYTES:
         raise InputError(f"{printable(str(file))}: larger than {MAX_DOCUMENT_BYTES} bytes")
-    return data
+    return None, data
 
 
 def _write(data: bytes, target: Path, *, force: bool) -> None:

@@ -36,6 +36,7 @@ __all__ = [
     "dist_info_folder",
     "read_contents",
     "read_record",
+    "read_variant_json",
     "read_wheel",
     "refuse_broken",
 ]
@@ -111,12 +112,29 @@ def read_wheel(
         return contents
 
 
-def read_contents(archive: Archive, filename: WheelFilename) -> WheelContents:
-    """Read and check an open archive as the wheel `filename`; see `read_wheel`."""
-    return _read_contents(archive, filename)[0]
+def read_contents(archive: Archive, filename: WheelFilename, *, any_document: bool = False) -> WheelContents:
+    """Read and check an open archive as the wheel `filename`; see `read_wheel`.
+
+    Args:
+        archive: the open wheel; its framing has been checked.
+        filename: its name, taken apart.
+        any_document: leave `variant.json` unread: it may be of an older generation.
+    """
+    return _read_contents(archive, filename, any_document=any_document)[0]
 
 
-def _read_contents(archive: Archive, filename: WheelFilename) -> tuple[WheelContents, list[RecordRow]]:
+def read_variant_json(archive: Archive, dist_info: str) -> bytes:
+    """Return the bytes of `variant.json`, whatever they say.
+
+    Raises:
+        WheelError: there is none, or it is too large or damaged.
+    """
+    return _read(archive, f"{dist_info}/{VARIANT_JSON}", MAX_DOCUMENT_BYTES)
+
+
+def _read_contents(
+    archive: Archive, filename: WheelFilename, *, any_document: bool = False
+) -> tuple[WheelContents, list[RecordRow]]:
     dist_info = dist_info_folder(archive)
     if not _is_dist_info_of(dist_info, filename):
         archive.refuse(f"folder {printable(dist_info)} does not belong to this file name", "WHL204")
@@ -131,7 +149,7 @@ def _read_contents(archive: Archive, filename: WheelFilename) -> tuple[WheelCont
     ]
     if f"{dist_info}/entry_points.txt" in archive.entries:
         _check_entry_points(archive, _read(archive, f"{dist_info}/entry_points.txt", _MAX_SMALL_BYTES))
-    document = _read_document(archive, dist_info, filename.label)
+    document = None if any_document else _read_document(archive, dist_info, filename.label)
     if document is not None:
         broken += _odd_document(document)
     shown, place = printable(archive.path.name), str(archive.path)

@@ -21,12 +21,28 @@ from variant_index.model.settings import VariantSettings
 from variant_index.wheel.archive import Archive, WheelError
 from variant_index.wheel.directory import Entry
 from variant_index.wheel.headers import change_headers
-from variant_index.wheel.read import VARIANT_JSON, WheelContents, read_contents, read_record, refuse_broken
+from variant_index.wheel.read import (
+    VARIANT_JSON,
+    WheelContents,
+    read_contents,
+    read_record,
+    read_variant_json,
+    refuse_broken,
+)
 from variant_index.wheel.record import RecordRow, content_row, render_rows
 from variant_index.wheel.rewrite import Added, Kept, Part, write_archive
 from variant_index.wheel.verify import verify_contents
 
-__all__ = ["Change", "label_wheel", "plan_change", "rewrite_wheel", "unlabel_wheel", "variant_label"]
+__all__ = [
+    "Change",
+    "label_wheel",
+    "plan_change",
+    "read_own_document",
+    "replace_own_document",
+    "rewrite_wheel",
+    "unlabel_wheel",
+    "variant_label",
+]
 
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
@@ -200,6 +216,36 @@ def plan_change(
     listed.append(RecordRow(record_name, "", ""))
     plan.append(Added(record_name, render_rows(listed, line_end), like))
     return plan
+
+
+def read_own_document(source: Path) -> tuple[WheelFilename, bytes]:
+    """Return a variant wheel's name and the bytes of its `variant.json`, which may be of any generation.
+
+    Raises:
+        WheelError: the wheel is bad, or has no label or no such file.
+    """
+    filename = _parse(source)
+    if not filename.label:
+        raise WheelError(f"{printable(source.name)}: has no label, so it is no variant")
+    with Archive(source) as archive:
+        archive.check_framing()
+        contents = read_contents(archive, filename, any_document=True)
+        return filename, read_variant_json(archive, contents.dist_info)
+
+
+def replace_own_document(
+    source: Path, label: str, document: bytes, out: Path, *, force: bool = False
+) -> Path:
+    """Write a variant wheel with another `variant.json`, under the name with `label`; return the new file.
+
+    Raises:
+        WheelError: the wheel is bad, or the target exists with other bytes.
+    """
+    filename = _parse(source)
+    with Archive(source) as archive:
+        archive.check_framing()
+        contents = read_contents(archive, filename, any_document=True)
+        return rewrite_wheel(archive, contents, filename.labelled(label), out, document=document, force=force)
 
 
 def rewrite_wheel(

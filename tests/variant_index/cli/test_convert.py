@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.making import document
+from tests.making import document, make_wheel
 from tests.variant_index.generations.samples import old, plugin
 from variant_index.model.convert_report import ConvertReport
 from variant_index.model.document import MAX_DOCUMENT_BYTES, SCHEMA_URL, parse_document
+from variant_index.wheel.archive import WheelError
+from variant_index.wheel.read import read_wheel
 
 CUDA = {"nvidia": {"cuda_version_lower_bound": ["12.0"]}}
 NAME = "torch-2.9.0-variants.json"
@@ -136,3 +139,51 @@ def test_usage(source: Path, arguments: list[str]) -> None:
     done = run(source, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage:" in done.stderr
+
+
+def _old_wheel(folder: Path, label: str, properties: Any) -> Path:
+    provider = plugin("nvidia-variant-provider>=0.0.2,<1.0.0") | {"enable-if": "platform_system == 'Linux'"}
+    content = old({label: properties}, {"nvidia": provider})
+    return make_wheel(folder, f"demo-1.0-py3-none-any-{label}.whl", variant_json=content)
+
+
+def test_wheels_are_converted_and_can_be_published(tmp_path: Path) -> None:
+    wheels = [_old_wheel(tmp_path / "old", "cu12", CUDA), _old_wheel(tmp_path / "old", "null", {})]
+    with pytest.raises(WheelError, match=r"variant\.json"):
+        read_wheel(wheels[0])
+    out = tmp_path / "new"
+    done = run(*wheels, "--out", out, "--relax-requires")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(out / wheel.name) for wheel in wheels]
+    for wheel in wheels:
+        made = read_wheel(out / wheel.name, verify=True)
+        assert made.document is not None
+        assert made.document.schema_url == SCHEMA_URL
+        with zipfile.ZipFile(wheel) as before, zipfile.ZipFile(made.path) as after:
+            assert after.read("demo.py") == before.read("demo.py")
+    assert run(*out.iterdir(), "--check").returncode == 0
+    assert run(*wheels, "--check").returncode == 1
+    back = run(out / wheels[0].name, "--to", "0.0.3", "--out", tmp_path / "back")
+    assert back.returncode == 0, back.stderr
+
+
+def test_the_first_drafts_name_of_null_goes_from_the_file_name_too(tmp_path: Path) -> None:
+    wheel = _old_wheel(tmp_path / "old", "00000000", {})
+    done = run(wheel, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert read_wheel(tmp_path / "demo-1.0-py3-none-any-null.whl").label == "null"
+
+
+def test_wheels_that_cannot_be_converted(tmp_path: Path) -> None:
+    wrong = _old_wheel(tmp_path / "old", "cu12", CUDA).rename(tmp_path / "demo-1.0-py3-none-any-cu13.whl")
+    plain = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
+    gone = tmp_path / "gone-1.0-py3-none-any-cu12.whl"
+    done = run(wrong, plain, gone, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert [line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("error")] == [
+        f"{wrong}: its variant.json must describe the label cu13 of the file name and nothing else",
+        f"{plain.name}: has no label, so it is no variant",
+        f"{gone}: there is no such file",
+    ]
+    assert not (tmp_path / "out").exists()
+    assert "a wheel needs --out DIR or --check" in run(wrong).stderr
