@@ -1,98 +1,249 @@
-"""Requirements files that name sources."""
+"""Requirements files that name sources, held against pip's own reading of them and of their copies."""
 
 from __future__ import annotations
 
+import os
+import stat
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from variant_index.clients.pip.requirements import (
-    RequirementsError,
-    SourceLine,
-    check_requirements,
-    find_source_lines,
-)
+from tests.variant_index.clients.pip.pip_requirements import PipReader, Scope
+from variant_index.clients.pip.arguments import parse_arguments
+from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.clients.pip.requirements import Requirements, RequirementsError, read_requirements
+from variant_index.clients.pip.requirements_line import Option, parse_lines, render_options
+from variant_index.clients.pip.rewrite import write_copies
+from variant_index.clients.pip.sources import pip_sources
+
+DEFAULT = "https://default.example/simple"
+
+
+@pytest.fixture(scope="module")
+def pip() -> Iterator[PipReader]:
+    with PipReader() as pip:
+        yield pip
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("-i URL", [SourceLine(1, "index-url", "URL")]),
-        ("-iURL", [SourceLine(1, "index-url", "URL")]),
-        ("--index-url=URL", [SourceLine(1, "index-url", "URL")]),
-        ("--index-url URL", [SourceLine(1, "index-url", "URL")]),
-        ("--pypi-url URL", [SourceLine(1, "index-url", "URL")]),
-        ("--extra-index-url URL # note", [SourceLine(1, "extra-index-url", "URL")]),
-        ("--ext URL", [SourceLine(1, "extra-index-url", "URL")]),
-        ("-f 'a folder'", [SourceLine(1, "find-links", "a folder")]),
-        ("--no-index", [SourceLine(1, "no-index", "")]),
-        ("--pre --no-index", [SourceLine(1, "no-index", "")]),
-        ("# first\n\n  --no-index", [SourceLine(3, "no-index", "")]),
-        ("--extra-\\\nindex-url \\\n  URL\nx", [SourceLine(1, "extra-index-url", "URL")]),
-        ("x \\\n# a comment ends the line\n-iURL", [SourceLine(3, "index-url", "URL")]),
-        ("${OPTION} URL", [SourceLine(1, "index-url", "URL")]),
-        (
-            "-r more.txt\n-cless.txt",
-            [SourceLine(1, "requirement", "more.txt"), SourceLine(2, "constraint", "less.txt")],
-        ),
-        ("torch==2.9\nnumpy ; python_version < '4'  # -i URL", []),
-        ("torch --index-url URL", []),  # pip ignores it there
+        ("-i URL", [("index-url", "URL")]),
+        ("-iURL", [("index-url", "URL")]),
+        ("--index-url=URL", [("index-url", "URL")]),
+        ("--pypi-url URL", [("index-url", "URL")]),
+        ("-i A -i B", [("index-url", "B")]),
+        ("-f a -f b", [("find-links", "a")]),
+        ("--extra-index-url E --index-url I", [("index-url", "I"), ("extra-index-url", "E")]),
+        ("--extra-index-url URL # note", [("extra-index-url", "URL")]),
+        ("--ext URL", [("extra-index-url", "URL")]),
+        ("-f 'a folder'", [("find-links", "a folder")]),
+        ("--pre --no-index", [("no-index", "")]),
+        ("--extra-\\\nindex-url \\\n  URL\nx", [("extra-index-url", "URL")]),
+        ("x \\\n# a comment ends the line\n-iURL", [("index-url", "URL")]),
+        ("${OPTION} URL", [("index-url", "URL")]),
+        ("-r more.txt -i URL", []),  # pip ignores it there
+        ("-e . -i URL", []),
+        ("torch --index-url URL", []),
         ("# -i URL\n#--no-index", []),
-        (
-            "-e . \n--editable=.\n--pre\n--no-binary :all:\n--only-binary=x\n--prefer-binary",
-            [],
-        ),
-        ("--trusted-host h\n--use-feature=fast-deps\n${MISSING}", []),
-        ("-i 'unclosed", []),
-        ("-r", []),
+        ("--no-binary :all:\n--only-binary=x\n--prefer-binary\n${MISSING}", []),
         ("", []),
     ],
 )
-def test_source_lines(text: str, expected: list[SourceLine]) -> None:
-    assert list(find_source_lines(text, {"OPTION": "--index-url"})) == expected
+def test_source_options(text: str, expected: list[tuple[str, str]]) -> None:
+    lines = parse_lines(text, {"OPTION": "--index-url"})
+    assert [(option.name, option.value) for line in lines for option in line.sources] == expected
+
+
+_URLS = st.sampled_from(["https://a.example/s", "https://u:p@b.example", "${HOME}", "file:///c"])
+_LINES = st.one_of(
+    st.sampled_from(
+        [
+            *("torch==2.9", "numpy ; python_version < '4'  # -i URL", "x --hash=sha256:" + "0" * 64, ""),
+            *("# comment", "y \\", "  --hash=sha256:" + "1" * 64, "--pre", "--prefer-binary", "-e ."),
+            *("--no-index", "--trusted-host h:8080", "--trusted-host g", "-f links", "-f 'a folder'"),
+            *("-r other.txt", "-c other.txt -i https://ignored.example", "--no-binary :all: --pre", "-e"),
+            *(
+                "--extra-index-url https://e.example \\",
+                "--unknown",
+                "-i 'unclosed",
+                "z @ https://z.example/z",
+            ),
+            *("--find-links=https://l.example --no-index", "--use-feature=fast-deps", "-r missing.txt"),
+        ]
+    ),
+    st.builds("{} {}".format, st.sampled_from(["-i", "--index-url", "--extra-index-url", "-f"]), _URLS),
+    st.builds("--extra-index-url {} --pre --index-url={}".format, _URLS, _URLS),
+)
+_FILES = st.lists(_LINES, max_size=8).map("\n".join)
+
+
+def in_effect(found: Requirements) -> tuple[list[str], list[str], bool, list[str]]:
+    configuration = PipConfiguration({}, {"index-url": DEFAULT, "find-links": "first"})
+    sources = pip_sources(configuration, parse_arguments(["install", "x"]), found.sources)
+    return (
+        list(sources.index_urls),
+        list(sources.find_links),
+        sources.no_index,
+        list(dict.fromkeys(sources.trusted_hosts)),
+    )
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.tuples(_FILES, _FILES, _FILES))
+@example(texts=("-i https://a.example\n--no-index\n-i https://b.example", "", ""))
+@example(texts=("-r other.txt\n-f links", "-i https://b.example/\n-f links", "--no-index"))
+@example(texts=("-r other.txt", "-i https://b.example/\n-r main.txt", ""))
+@example(texts=("-i https://b.example \\\n --pre \\\n\ntorch==2.9", "", ""))
+def test_sources_are_pips_and_copies_say_the_same_otherwise(
+    pip: PipReader, tmp_path_factory: pytest.TempPathFactory, texts: tuple[str, str, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "links").mkdir()
+    files = [(str(folder / "constraint.txt"), True), (str(folder / "main.txt"), False)]
+    for name, text in zip(("main", "other", "constraint"), texts, strict=True):
+        (folder / f"{name}.txt").write_text(text)
+    truth = pip.read(files, [DEFAULT], ["first"])
+    try:
+        found = read_requirements([file for file, _ in files], os.environ)
+    except RequirementsError:
+        assert isinstance(truth, str)  # pip refuses it as well
+        return
+    (folder / "copies").mkdir()
+    copies = write_copies(found, folder / "copies")
+    assert bool(copies) == any(line.sources for file in found.files.values() for line in file.lines)
+    copied = pip.read([(copies.get(file, file), is_constraint) for file, is_constraint in files], [DEFAULT])
+    if isinstance(truth, str):
+        assert isinstance(copied, str)
+        return
+    assert isinstance(copied, Scope), copied
+    hosts = list(dict.fromkeys(truth.hosts))
+    assert (truth.indexes, truth.links, truth.no_index, hosts) == in_effect(found)
+    assert copied.lines == truth.lines
+    assert (copied.indexes, copied.links, copied.no_index) == ([DEFAULT], [], False)
+    assert copied.hosts == truth.hosts
+
+
+_VALUE = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" #${}'\"\\"), min_size=1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["trusted-host", "requirement", "no-binary"]), _VALUE), max_size=4))
+@example([("requirement", "a #b"), ("trusted-host", "${A}"), ("no-binary", "' #\"")])
+def test_rendered_options_are_read_as_they_were(pairs: list[tuple[str, str]]) -> None:
+    options = tuple(Option(name, value) for name, value in pairs)
+    line = render_options(options)
+    assert [option for one in parse_lines(line, {"A": "b"}) for option in one.options] == list(options)
 
 
 @given(st.text())
 def test_any_text_can_be_read(text: str) -> None:
-    for found in find_source_lines(text, {}):
-        assert 1 <= found.line <= len(text.splitlines())
+    for found in parse_lines(text, {}):
+        assert 1 <= found.number <= found.number + found.count - 1 <= len(text.splitlines())
 
 
-def test_a_source_deep_in_the_files_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "a.txt").write_text("x\n-r deep/b.txt\n-c missing.txt\n")
-    (tmp_path / "deep" / "b.txt").write_text("-c c.txt\n-r ../a.txt\n")
-    (tmp_path / "deep" / "c.txt").write_bytes("y\n\n--extra-index-url https://u\n".encode("utf-16"))
-    with pytest.raises(RequirementsError) as caught:
-        check_requirements([str(tmp_path / "a.txt")], {})
-    message = str(caught.value)
-    assert "c.txt, line 3: --extra-index-url" in message
-    assert "command line" in message
-    assert "\n" not in message
+def test_copies_are_private_and_hold_no_source(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("-i https://user:secret@h.example/\ntorch\n-c c.txt\n")
+    (tmp_path / "c.txt").write_text("torch<3\n")
+    found = read_requirements([str(tmp_path / "r.txt")], {})
+    (tmp_path / "copies").mkdir()
+    copies = write_copies(found, tmp_path / "copies")
+    assert Path(copies[str(tmp_path / "r.txt")]).name == "r.txt"
+    written = [path for path in (tmp_path / "copies").rglob("*") if path.is_file()]
+    assert len(written) == 2
+    for path in written:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "secret" not in path.read_text()
 
 
-def test_a_file_url_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "a b.txt").write_text("--no-index\n")
-    with pytest.raises(RequirementsError, match="line 1: --no-index"):
-        check_requirements([(tmp_path / "a b.txt").as_uri()], {})
-
-
-def test_what_is_allowed(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("-r a.txt\n-r b.txt\ntorch\n")
+def test_files_without_sources_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("-r a.txt\n-r b.txt\ntorch\n--trusted-host h\n")
     (tmp_path / "pylock.toml").write_text("-i URL\n")
-    check_requirements([str(tmp_path / name) for name in ("a.txt", "pylock.toml", "missing.txt", "")], {})
+    names = [str(tmp_path / name) for name in ("a.txt", "pylock.toml", "missing.txt", "")]
+    found = read_requirements(names, {})
+    assert not found.need_rewriting
+    assert write_copies(found, tmp_path) == {}
 
 
-def test_a_file_on_the_network_is_refused() -> None:
-    with pytest.raises(RequirementsError, match="download it"):
-        check_requirements(["https://host.example/requirements.txt"], {})
+@pytest.mark.parametrize(
+    ("data", "index"),
+    [
+        ("-i https://ü.example".encode("utf-16"), "https://ü.example"),
+        ("# -*- coding: latin-1 -*-\n-i https://ü.example".encode("latin-1"), "https://ü.example"),
+        ("\ufeff-i https://ü.example".encode(), "https://ü.example"),
+    ],
+)
+def test_encodings(data: bytes, index: str, tmp_path: Path, pip: PipReader) -> None:
+    (tmp_path / "r.txt").write_bytes(data + "\nü==1".encode("utf-16-le" if data[0] == 0xFF else "latin-1"))
+    path = str(tmp_path / "r.txt")
+    if data.startswith(b"\xef"):
+        (tmp_path / "r.txt").write_bytes(data + "\nü==1".encode())
+    if data[0] == 0xFF:
+        (tmp_path / "r.txt").write_bytes(data + "\nü==1".encode("utf-16-le"))
+    found = read_requirements([path], {})
+    assert found.sources == [Option("index-url", index)]
+    (tmp_path / "copies").mkdir()
+    copied = pip.read([(write_copies(found, tmp_path / "copies")[path], False)], [])
+    assert isinstance(copied, Scope)
+    assert [line[:2] for line in copied.lines] == [["ü==1", f"line {data.count(b'coding') + 2}"]]
 
 
-def test_a_huge_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "huge.txt"
-    with path.open("wb") as stream:
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names")
+def test_a_pipe_is_read_once_and_copied(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("torch\n",))
+    writer.start()
+    found = read_requirements([str(path)], {})
+    writer.join(5)
+    (tmp_path / "copies").mkdir()
+    copies = write_copies(found, tmp_path / "copies")
+    assert Path(copies[str(path)]).read_text(encoding="utf-8-sig") == "torch\n"
+
+
+def test_file_urls(tmp_path: Path) -> None:
+    (tmp_path / "a b.txt").write_text("--no-index\n-r c.txt")
+    (tmp_path / "c.txt").write_text("-f .")
+    name = (tmp_path / "a b.txt").as_uri()
+    found = read_requirements([name], {})
+    assert found.sources == [Option("no-index"), Option("find-links", str(tmp_path))]
+    (tmp_path / "copies").mkdir()
+    assert name in write_copies(found, tmp_path / "copies")
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    def refusal(text: str) -> str:
+        (tmp_path / "r.txt").write_text(text)
+        with pytest.raises(RequirementsError) as caught:
+            read_requirements([str(tmp_path / "r.txt")], {})
+        assert str(caught.value).isprintable()
+        return str(caught.value)
+
+    assert "download it" in refusal("-r https://user:secret@h.example/r.txt")
+    assert "secret" not in refusal("-r https://user:secret@h.example/r.txt")
+    assert "line 2: " in refusal("x\n--new-option --index-url https://u:secret@h")
+    assert "secret" not in refusal("--new-option --index-url https://u:secret@h")
+    with (tmp_path / "r.txt").open("wb") as stream:
         stream.truncate((16 << 20) + 1)
     with pytest.raises(RequirementsError, match="16 MB"):
-        check_requirements([str(path)], {})
+        read_requirements([str(tmp_path / "r.txt")], {})
+    (tmp_path / "r.txt").write_bytes(b"# coding: no-such\n")
+    with pytest.raises(RequirementsError, match="encoding"):
+        read_requirements([str(tmp_path / "r.txt")], {})
+    (tmp_path / "r.txt").write_text("-i https://h")
+    with pytest.raises(RequirementsError, match="--index-url in a build constraints file"):
+        read_requirements([], {}, [str(tmp_path / "r.txt")])
+
+
+def test_bombs_of_includes_end(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n" * 2)
+    with pytest.raises(RequirementsError, match="more than 1000"):
+        read_requirements([str(tmp_path / "0.txt")], {})
+    for number in range(300):
+        (tmp_path / f"d{number}.txt").write_text(f"-r d{number + 1}.txt\n")
+    with pytest.raises(RequirementsError, match="100 deep"):
+        read_requirements([str(tmp_path / "d0.txt")], {})
