@@ -6,15 +6,13 @@ installers compare its hash with the locked ones, not its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from packaging.version import Version
 
-from variant_index.model.filename import WheelFilename
 from variant_index.shim.present import Chosen, Listed, Presented, legal_filename
-from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.releases import Release, Releases
 from variant_index.upstream.sidecar import STRONG_HASHES
 
@@ -26,50 +24,32 @@ _WHY: Final = "listed for other machines"
 def with_every_variant(presented: Presented, releases: Releases) -> Presented:
     """Add what was not chosen to a page, for every release of which a variant was chosen; pure.
 
-    The chosen wheels get the higher build number, because tools read dependencies from the wheel that they
-    prefer. Wheels without a hash stay out, as ever.
+    It is listed as yanked (PEP 592), so that tools read dependencies from the chosen wheel, and lock the
+    hashes of all. Names are those under which other machines will see the wheels. Wheels without a hash
+    stay out, as ever.
 
     Args:
         presented: the page for this machine.
         releases: the same project, sorted by `group_releases`.
     """
-    chosen: dict[Version, Listed] = {}
-    for listed in presented.files:
-        if listed.chosen is not None and listed.chosen.label:
-            chosen.setdefault(Version(listed.chosen.version), listed)
-    files: list[Listed] = []
     shown = {one.chosen.filename if one.chosen else one.file.filename for one in presented.files}
+    done: set[Version] = set()
+    files: list[Listed] = []
     for listed in presented.files:
-        files.append(_preferred(listed))
-        for version, first in chosen.items():
-            if first is listed:
-                files += _others(releases.by_version[version], listed, shown)
+        files.append(listed)
+        if listed.chosen is None or not listed.chosen.label:
+            continue
+        version = Version(listed.chosen.version)
+        if version not in done:
+            files += _others(releases.by_version[version], shown)
+            done.add(version)
     return replace(presented, files=tuple(files))
 
 
-def _preferred(listed: Listed) -> Listed:
-    """Raise the build number of a chosen variant: `-0_cu128-` becomes `-1_cu128-`."""
-    if listed.chosen is None or not listed.chosen.label:
-        return listed
-    wheel = WheelFilename.parse(listed.chosen.filename)
-    number = "".join(_leading_digits(wheel.build))
-    higher = replace(wheel, build=f"{int(number or 0) + 1}{wheel.build[len(number) :]}")
-    return replace(listed, file=replace(listed.file, filename=legal_filename(higher)))
-
-
-def _leading_digits(build: str) -> Iterator[str]:
-    for character in build:
-        if character not in "0123456789":
-            return
-        yield character
-
-
-def _others(release: Release, listed: Listed, shown: set[str]) -> Iterator[Listed]:
-    wheels: Mapping[WheelFilename, ProjectFile] = release.wheels
-    for wheel, file in wheels.items():
-        if wheel.filename in shown or not (STRONG_HASHES & file.hashes.keys()):
+def _others(release: Release, shown: set[str]) -> Iterator[Listed]:
+    for wheel, file in release.wheels.items():
+        if wheel.filename in shown or not any(algorithm in file.hashes for algorithm in STRONG_HASHES):
             continue
-        yanked = listed.file.yanked or file.yanked
+        named = replace(file, filename=legal_filename(wheel), yanked=file.yanked or _WHY)
         chosen = Chosen(release.name, str(release.version), wheel.label, _WHY, wheel.filename)
-        named = replace(file, filename=legal_filename(wheel), yanked=yanked)
         yield Listed(named, chosen if wheel.label else None)

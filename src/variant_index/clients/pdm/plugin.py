@@ -23,11 +23,17 @@ def take_over(core: Any) -> None:
     """
     told = _told()
     config = importlib.import_module("pdm._types").RepositoryConfig
+    caches = importlib.import_module("pdm.models.caches")
 
     def get_sources(_self: Any, *_arguments: Any, **_options: Any) -> list[Any]:
         return [config(config_prefix="pypi", name="pypi", url=told["indexes"][""], verify_ssl=True)]
 
-    core.project_class = type("Project", (core.project_class,), {"get_sources": get_sources})
+    def make_candidate_info_cache(self: Any) -> Any:
+        # pdm remembers dependencies by name and version; on other hardware the same version has others.
+        return caches.EmptyCandidateInfoCache(self.cache("metadata") / "variant-index.json")
+
+    methods = {"get_sources": get_sources, "make_candidate_info_cache": make_candidate_info_cache}
+    core.project_class = type("Project", (core.project_class,), methods)
     Path(told["folder"], told["proof"]).touch()
 
 

@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["activate"]
+__all__ = ["OTHER_MACHINES", "activate"]
+
+OTHER_MACHINES = "listed for other machines"
+"""Why the shim lists a file as yanked that belongs into a lock file nevertheless."""
 
 
 def activate(_plugin: Any, poetry: Any, _io: Any) -> None:
@@ -42,7 +45,18 @@ def _repository(legacy: Any, name: str, address: str, config: Any, source: tuple
         found._source_type, found._source_url, found._source_reference = source
         return found
 
-    kind = type("ShimRepository", (legacy,), {"package": package})
+    def links_to_data(self: Any, links: Any, data: Any) -> Any:
+        found = legacy._links_to_data(self, links, data)
+        # Poetry leaves yanked files out of lock files; these are no such ones, but builds for other machines.
+        found["files"] += [
+            {"file": link.filename, "hash": f"{kind}:{digest}", "url": link.url_without_fragment}
+            for link in links
+            if link.yanked_reason == OTHER_MACHINES
+            for kind, digest in list(link.hashes.items())[:1]
+        ]
+        return found
+
+    kind = type("ShimRepository", (legacy,), {"package": package, "_links_to_data": links_to_data})
     # Poetry caches what a release holds by the repository's name; on other hardware it holds another wheel.
     return kind(name, address, config=config, disable_cache=True)
 
