@@ -33,14 +33,17 @@ def shell(environment: Path, tmp_path: Path) -> Shell:
     return Shell(environment, home)
 
 
-@pytest.fixture(params=["metadata apart", "metadata in the wheel"])
+BOTH = pytest.mark.parametrize("index", ["metadata apart", "metadata in the wheel"], indirect=True)
+
+
+@pytest.fixture
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FakeIndex]:
     """Serve vtorch 1.0 (plain) and 2.0 (variants, needs dep 2), dep 1 and 2, and old, which needs dep 1."""
     with FakeIndex() as index:
 
         def add(name: str, *wheels: Path, more: Path | None = None) -> None:
             files = [index.add_file(wheel) for wheel in wheels]
-            if request.param == "metadata in the wheel":
+            if getattr(request, "param", "") == "metadata in the wheel":
                 files = [replace(file, core_metadata=False) for file in files]
             index.add_project(name, files + ([index.add_file(more)] if more else []))
 
@@ -61,6 +64,7 @@ def into(folder: str, index: FakeIndex) -> tuple[str, ...]:
     return ("--target", folder, "-i", index.url)
 
 
+@BOTH
 def test_a_release_that_pip_passed_over_is_not_said(shell: Shell, index: FakeIndex) -> None:
     done = shell.variant_pip("install", *into("target", index), NAME, "old")
     assert done.returncode == 0, done.stderr
@@ -76,6 +80,7 @@ def test_a_run_that_fails_says_nothing_of_choices(shell: Shell, index: FakeIndex
     assert said(done) == []
 
 
+@BOTH
 def test_a_dry_run_says_what_would_be_taken(shell: Shell, index: FakeIndex) -> None:
     done = shell.variant_pip("install", "--dry-run", *into("target", index), NAME)
     (line,) = said(done)
@@ -93,6 +98,7 @@ def test_what_is_installed_already_is_not_said(tmp_path: Path, shell: Shell, ind
     assert said(again) == []
 
 
+@BOTH
 @pytest.mark.parametrize(("command", "option"), [("download", "-d"), ("wheel", "--wheel-dir")])
 def test_what_lies_in_the_folder_is_said(command: str, option: str, shell: Shell, index: FakeIndex) -> None:
     done = shell.variant_pip(command, option, "got", "-i", index.url, NAME)
