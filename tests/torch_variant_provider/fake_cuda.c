@@ -1,8 +1,10 @@
 /* A stand-in for libcuda.so.1, driven by environment variables:
  *   FAKE_UMD          number of cuDriverGetVersion, for example 12040; FAKE_UMD_CODE its return code
  *   FAKE_CUINIT_CODE  return code of cuInit; FAKE_CUINIT_ABORT: abort there; FAKE_CUINIT_SLEEP_MS: how long it takes
- *   FAKE_CUDA_GPUS    "9.0,code3,7.5": capabilities; codeN: that GPU fails with code N
+ *   FAKE_CUDA_GPUS    "9.0,code3,7.5": capabilities; codeN: that GPU fails with code N; segv: that is what it does
+ *   FAKE_CUCOUNT_CODE return code of cuDeviceGetCount
  * As the real one, cuInit finds no device when CUDA_VISIBLE_DEVICES is empty. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,7 @@ API int cuInit(unsigned flags) {
 API int cuDeviceGetCount(int *count) {
     char text[32];
     for (*count = 0; gpu(*count, text, sizeof text); (*count)++) {}
-    return 0;
+    return number("FAKE_CUCOUNT_CODE", 0);
 }
 API int cuDeviceGet(int *device, int index) {
     *device = index;
@@ -54,6 +56,7 @@ API int cuDeviceGetAttribute(int *value, int attribute, int device) {
     char text[32];
     int major, minor;
     if (!gpu(device, text, sizeof text)) return 101;
+    if (!strcmp(text, "segv")) raise(SIGSEGV);
     if (!strncmp(text, "code", 4)) return atoi(text + 4);
     if (sscanf(text, "%d.%d", &major, &minor) != 2) return 1;
     *value = attribute == 75 ? major : minor;

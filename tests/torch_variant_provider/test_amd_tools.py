@@ -61,6 +61,11 @@ def test_rocm_agent_enumerator(ask: Ask, tmp_path: Path) -> None:
     assert ask("amd", PATH=f"{folder}:/usr/bin:/bin").features == {"gfx_arch": ["gfx942"]}
 
 
+def test_what_a_failing_tool_printed_counts(ask: Ask, tmp_path: Path) -> None:
+    folder = write_program(tmp_path / "bin", "rocminfo", "echo gfx1100; exit 1")
+    assert ask("amd", PATH=f"{folder}:/usr/bin:/bin").features == {"gfx_arch": ["gfx1100"]}
+
+
 def test_the_tools_are_asked_what_is_there(ask: Ask, tmp_path: Path) -> None:
     """They would honour variables that are about one run."""
     folder = write_program(

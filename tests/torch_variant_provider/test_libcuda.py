@@ -59,6 +59,12 @@ def test_a_crash_keeps_the_version(ask: Ask, cuda_folder: Path) -> None:
     assert "crashed" in answer.stderr
 
 
+def test_what_was_answered_before_a_crash_stays(ask: Ask, cuda_folder: Path) -> None:
+    answer = ask("nvidia", LD_LIBRARY_PATH=cuda_folder, FAKE_CUDA_GPUS="8.6,segv,9.0")
+    assert reals(answer)[0] == "86_real"
+    assert "libcuda devices: the driver library crashed (signal 11)" in answer.stderr
+
+
 def test_a_failing_version_call(ask: Ask, cuda_folder: Path) -> None:
     answer = ask("nvidia", LD_LIBRARY_PATH=cuda_folder, FAKE_CUDA_GPUS="8.6", FAKE_UMD_CODE="999")
     assert list(answer.features) == [SM]

@@ -79,6 +79,29 @@ def test_gpus_that_libcuda_cannot_list(cuda_folder: Path, code: str, reason: str
     assert profile.properties["nvidia"]["cuda_version_lower_bound"][0] == "12.4"
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [{"FAKE_CUDA_GPUS": "code999,code101"}, {"FAKE_CUDA_GPUS": "9.0", "FAKE_CUCOUNT_CODE": "999"}],
+)
+def test_gpus_that_libcuda_cannot_name(cuda_folder: Path, variables: dict[str, str]) -> None:
+    done = run("--json", LD_LIBRARY_PATH=str(cuda_folder), **variables)
+    assert done.returncode == 3
+    assert parse_profile(done.stdout.encode(), "test").unanswered["nvidia"].startswith("libcuda devices: ")
+
+
+def test_a_driver_without_gpu_that_crashes_at_the_end_has_answered(nvml_folder: Path) -> None:
+    done = run("--json", LD_LIBRARY_PATH=str(nvml_folder), FAKE_GPUS="", FAKE_ABORT="shutdown")
+    assert done.returncode == 0
+    assert "crashed" in done.stderr
+
+
+def test_a_version_told_before_a_crash_stays(nvml_folder: Path) -> None:
+    done = run("--json", LD_LIBRARY_PATH=str(nvml_folder), FAKE_GPUS="segv")
+    assert done.returncode == 3
+    profile = parse_profile(done.stdout.encode(), "test")
+    assert profile.facts["nvidia"]["cuda_version"].value == "12.8"
+
+
 def test_a_driver_without_gpu_has_answered(nvml_folder: Path, cuda_folder: Path) -> None:
     for folder in (nvml_folder, cuda_folder):
         done = run("--json", LD_LIBRARY_PATH=str(folder))

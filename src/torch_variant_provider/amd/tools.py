@@ -28,7 +28,7 @@ def read(root: str) -> Findings:
         if path is None:
             continue
         ran = run_program(path)
-        if architectures := () if ran.problem else parse_architectures(ran.text):
+        if architectures := parse_architectures(ran.text):
             found.values["gfx_arch"] = architectures
             break
         if ran.hung:  # so would be the other tool
