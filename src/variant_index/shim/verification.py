@@ -34,6 +34,7 @@ EAGER_WHEELS: Final = 8
 """So many wheels of a page are compared before it is sent; all at once, so they cost the time of one."""
 
 _ROUNDS: Final = 4
+_SHOWN: Final = 3
 # Sound wheels that our strict reader refuses: too large, written as a stream, or with rare zip features.
 _NOT_READ: Final = frozenset({"WHL004", "WHL114", "WHL116"})
 
@@ -186,10 +187,10 @@ def present_verified(
         verifier: compares.
 
     Returns:
-        The page, the documents left, and one printable line for each that is not.
+        The page, the documents left, and printable lines on those that are not: the newest ones one each.
     """
     left = dict(documents)
-    problems: list[str] = []
+    contradicted: dict[Version, str] = {}
     for _ in range(_ROUNDS):
         presented = present(left)
         wrong = verifier.differences(_likely(presented, left, verifier))
@@ -197,9 +198,16 @@ def present_verified(
             break
         for wheel, difference in wrong:
             if left.pop(wheel.version, None) is not None:
-                problems.append(_ignored(wheel, difference))
+                contradicted[wheel.version] = _ignored(wheel, difference)
     else:
         presented = present(left)
+    newest = sorted(contradicted, reverse=True)
+    problems = [contradicted[version] for version in newest[:_SHOWN]]
+    if (others := len(newest) - _SHOWN) > 0:
+        problems.append(
+            f"variants of {others} older releases of {presented.name} are ignored as well:"
+            " their wheels contradict their documents"
+        )
     return presented, left, problems
 
 

@@ -319,6 +319,16 @@ def test_a_page_that_is_wrong_throughout_ends(index: FakeIndex, tmp_path: Path) 
     with running_shim(index.url) as shim:
         assert sum(labels(shim).values()) == 50 - 4 * EAGER_WHEELS
         assert len(compared(index)) == 4 * EAGER_WHEELS
+        warnings = shim.journal.warnings
+        assert [line.partition(" are ignored")[0].rpartition(" ")[2] for line in warnings[:3]] == [
+            "50.0",
+            "49.0",
+            "48.0",
+        ]
+        assert warnings[3:] == (
+            f"variants of 29 older releases of {NAME} are ignored as well:"
+            " their wheels contradict their documents",
+        )
 
 
 def test_a_page_without_variants_costs_no_request(index: FakeIndex, tmp_path: Path) -> None:
