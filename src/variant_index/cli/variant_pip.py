@@ -110,7 +110,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     )
     found = pip_sources(configuration, arguments, requirements.sources)
     upstream = pip_upstream(arguments, configuration, found, python=interpreter.executable, proxy=proxy)
-    proof = evidence(arguments, configuration, interpreter.pip_version())
+    proof = evidence(arguments, configuration, interpreter.pip_version(), target.prefix())
     ours = proof.kind == "document" and proof.path is None
     endpoint = Endpoint.open()
     served: list[tuple[Journal, FileTable]] = []
@@ -160,9 +160,23 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     if status != 0:
         for hint in _hash_hints(requirements, files, target, linked.offered()):
             journal.hint(hint)
-    linked_here = upstream.has_links_through_the_shim
-    named = bool(chosen) or linked_here or (proof.kind == "none" and bool(linked.offered()))
+    named = bool(linked.offered()) or upstream.has_links_through_the_shim
+    if proof.kind == "document" and proof.path is not None and not ours:
+        named = _names_shim(proof.path, linked, lock=arguments.command == "lock" and bool(chosen))
     return _report(arguments, configuration, journal, status, chosen, named=named)
+
+
+def _names_shim(document: Path, linked: FileTable, *, lock: bool) -> bool:
+    """Lead a report or lock file past the shim, and tell whether it still names addresses of it."""
+    from variant_index.clients.pip.document import rewrite_document
+
+    text = rewrite_document(document, linked.with_upstream_links)
+    if lock and text is not None:
+        _say(
+            "note: the lock file names the builds for machines like this one; uv installs from it, while pip"
+            " does not read the file names of variants"
+        )
+    return text is not None and linked.names_in(text)
 
 
 def _hash_hints(
@@ -214,8 +228,7 @@ def _report(
 ) -> int:
     """Say what was chosen and what went wrong, and return the exit status.
 
-    `named` says whether a document of pip's names addresses of the shim: those of chosen wheels, and of the
-    files of sources that are folders.
+    `named` says whether a document of pip's names addresses of the shim.
     """
     from variant_index.clients.pip.report import exit_status, report_lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -62,6 +63,24 @@ class FileTable:
         links = re.findall(re.escape(self._url) + "([0-9a-f]{32})/", text)
         targets = (self._targets.get(identity) for identity in dict.fromkeys(links))
         return [target.chosen for target in targets if target is not None and target.chosen is not None]
+
+    def with_upstream_links(self, text: str) -> str:
+        """Return a report or a lock file (JSON, TOML) in which links to the shim are those to the files.
+
+        Links of wheels that got a new end on their way stay: no file upstream has their hash.
+        """
+
+        def upstream(link: re.Match[str]) -> str:
+            target = self._targets.get(link[1])
+            if target is None or target.spliced is not None:
+                return link[0]
+            return json.dumps(target.url)[1:-1]
+
+        return re.sub(re.escape(self._url) + r"""([0-9a-f]{32})/[^"'#\s]*""", upstream, text)
+
+    def names_in(self, text: str) -> bool:
+        """Tell whether a text holds a link to the shim."""
+        return self._url in text
 
     def offered(self) -> list[Chosen]:
         """Return every choice that was linked so far."""

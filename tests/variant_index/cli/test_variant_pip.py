@@ -409,14 +409,30 @@ def test_a_variant_for_another_platform(tmp_path: Path, shell: Shell) -> None:
 
 
 @posix_only
-def test_a_report_is_warned_about(shell: Shell, index: FakeIndex) -> None:
+def test_a_report_names_the_files_and_not_the_shim(shell: Shell, index: FakeIndex) -> None:
     dry_run = ("install", "--dry-run", "--ignore-installed", "-i", index.url, "--report", "r.json")
     done = shell.variant_pip(*dry_run, NAME)
     assert done.returncode == 0, done.stderr
-    assert any("warning: the report names addresses of the shim" in line for line in said(done))
-    assert "/f/" in (shell.folder / "r.json").read_text()
+    (line,) = said(done)
+    assert "cu128" in line
+    report = json.loads((shell.folder / "r.json").read_text())
+    (item,) = report["install"]
+    assert item["download_info"]["url"] == f"{index.root}/files/{NAME}-2.0-py3-none-any-cu128.whl"
     assert said(shell.variant_pip(*dry_run, f"{NAME}<2")) == []
     assert index.url.removesuffix("simple/") in (shell.folder / "r.json").read_text()
+
+
+@posix_only
+def test_uv_installs_from_the_lock_file_without_the_shim(shell: Shell, index: FakeIndex) -> None:
+    done = shell.variant_pip("lock", NAME, "-i", index.url, VIRTUAL_ENV=sys.prefix)  # pip 25.1 or newer
+    assert done.returncode == 0, done.stderr
+    assert ["note: the lock file" in line for line in said(done)] == [True, False]
+    venv.create(shell.folder / "bare", with_pip=False)
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--python", "bare"]
+    done = shell.run([*uv, "--default-index", "http://127.0.0.1:9/", "-r", "pylock.toml"])
+    assert done.returncode == 0, done.stderr
+    (module,) = (shell.folder / "bare").glob(f"lib/*/site-packages/{NAME}.py")
+    assert "-cu128" in module.read_text()
 
 
 @posix_only

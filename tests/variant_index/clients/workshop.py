@@ -31,7 +31,7 @@ def install_tools(folder: Path) -> str | None:
     for name, requirements in TOOLS.items():
         place = folder / name
         subprocess.run([*UV, "venv", "--python", sys.executable, place], check=True)
-        command = [*UV, "pip", "install", "--python", place, *requirements]
+        command = [*UV, "pip", "install", "--python", str(place), *requirements]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return f"no {requirements[0]} from a package registry: {done.stderr.strip()[-200:]}"
