@@ -56,7 +56,7 @@ def relay(network: Network, url: str, method: str, asked: Mapping[str, str]) -> 
     wanted = {name: value for name in _ASKED if (value := asked.get(name))}
     with network.open(url, method=method, headers=wanted) as stream:
         if stream.status in (401, 403):
-            remedy = network.credentials.remedy()
+            remedy = network.credentials.remedy(url)
             raise UpstreamError(f"{printable(url)} answered {stream.status}: {remedy}")
         if stream.status not in _PASSED:
             raise UpstreamError(f"{printable(url)} answered {stream.status}")

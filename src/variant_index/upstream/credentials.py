@@ -77,10 +77,12 @@ class Credentials:
             found = self._found[source.url]
         return found if found != refused else None
 
-    def remedy(self) -> str:
-        """Say in few words how a login can be given, and why netrc was not read if it was not."""
+    def remedy(self, url: str) -> str:
+        """Say in few words what to do where a server refuses an address, and why netrc was not read."""
         _, problem = self._read_netrc()
         ways = "put the login into the index's URL, ~/.netrc or the keyring"
+        if self.login(url) is not None:
+            ways = "the login for it was not accepted"
         return ways if problem is None else f"{ways}; {problem}"
 
     def _source(self, url: str, at: Origin) -> Source | None:

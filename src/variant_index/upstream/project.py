@@ -147,7 +147,7 @@ class Upstream:
         host = urlsplit(url).hostname or ""
         if reply.status in (404, 410) or (reply.status == 403 and _FORBIDDEN_MEANS_MISSING.fullmatch(host)):
             return None
-        remedy = f": {self._network.credentials.remedy()}" if reply.status in (401, 403) else ""
+        remedy = f": {self._network.credentials.remedy(url)}" if reply.status in (401, 403) else ""
         raise UpstreamError(f"index {shown} answered {reply.status} for project {name}{remedy}")
 
 

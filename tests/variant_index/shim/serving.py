@@ -17,6 +17,7 @@ from variant_index.shim.journal import Journal
 from variant_index.shim.server import ShimServer
 from variant_index.simple_api.render import JSON_TYPE
 from variant_index.upstream.cache import DiskCache
+from variant_index.upstream.credentials import Credentials
 from variant_index.upstream.network import Network
 from variant_index.upstream.source import Source
 
@@ -85,7 +86,7 @@ def running_shim(
         shim.calls.append("tags")
         return tags() if tags else ANY
 
-    network = Network(timeout=2, cache=cache)
+    network = Network(timeout=2, cache=cache, credentials=Credentials(known))
     with ShimServer(known, network, ask_machine, ask_tags, shim.journal) as server:
         shim.index_url = server.index_url
         yield shim

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Certificates, make_certificates
+from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.errors import UpstreamError
 from variant_index.upstream.network import Network
+from variant_index.upstream.source import SourceError
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs the openssl command to make a certificate")
@@ -79,3 +82,30 @@ def test_trusted_hosts_are_not_checked(url: str) -> None:
         assert Network(trusted_hosts=(host,), timeout=2).get(url, limit=100).body == b"ok"
     with pytest.raises(UpstreamError):
         Network(trusted_hosts=("127.0.0.1:1",), timeout=2).get(url, limit=100)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def test_a_server_that_wants_our_certificate(certificates: Certificates) -> None:
+    authority = str(certificates.authority)
+    with FakeIndex(certificates.server_context(ask_client=True)) as index:
+        index.routes["/x"] = Route(b"page")
+        known = Network(authority, timeout=2, client_cert=str(certificates.client))
+        assert known.get(f"{index.root}/x", limit=100).body == b"page"
+        insecure = Network(None, None, ("127.0.0.1",), timeout=2, client_cert=str(certificates.client))
+        assert insecure.get(f"{index.root}/x", limit=100).body == b"page"
+        with pytest.raises(UpstreamError, match=index.root):
+            Network(authority, timeout=2).get(f"{index.root}/x", limit=100)
+
+
+def test_unusable_client_certificates(certificates: Certificates, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="its key is encrypted") as caught:
+        Network(client_cert=str(certificates.locked))
+    assert str(caught.value).isprintable()
+    (tmp_path / "odd.pem").write_text("nothing")
+    for file in (tmp_path / "odd.pem", tmp_path / "missing.pem", certificates.authority):
+        with pytest.raises(SourceError, match=file.name):
+            Network(client_cert=str(file))
