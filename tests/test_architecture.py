@@ -28,11 +28,13 @@ _ALLOWED: dict[str, set[str]] = {
     "detection": {"errors", "model", _PROVIDER},
     "upstream": {"errors", "model", "generations", "simple_api", "wheel"},
     "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
+    "extensions": {"errors", "model"},
     "publish": {"errors", "model", "simple_api", "wheel"},
     "repack": {"errors", "markers", "model", "torch_index", "wheel", "publish"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
     "shim": {
         "errors",
+        "extensions",
         "generations",
         "markers",
         "model",
@@ -58,7 +60,7 @@ _ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
         "check",
-        *("clients", "demo", "generations", "repack", "torch_index", _PROVIDER),
+        *("clients", "extensions", "demo", "generations", "repack", "torch_index", _PROVIDER),
     },
 }
 """Room -> the rooms it may import from; what flows in flows one way."""
@@ -77,6 +79,11 @@ _PURE = [
         for name in ("backends", "builds", "decide", "family", "table")
     ),
     *(_SRC / "variant_index" / "repack" / f"{name}.py" for name in ("metadata", "patterns", "plan", "rules")),
+    *(
+        path
+        for path in (_SRC / "variant_index" / "extensions").glob("*.py")
+        if path.name not in ("environment.py", "settings.py")
+    ),
     *(path for path in (_SRC / "variant_index" / "model").glob("*.py") if path.name not in _FILES),
     *(_SRC / "variant_index" / "simple_api").glob("*.py"),
     _SRC / "variant_index" / "errors.py",

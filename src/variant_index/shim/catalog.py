@@ -17,6 +17,7 @@ from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.shim.every_variant import with_every_variant
+from variant_index.shim.extension_builds import ExtensionBuilds
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
@@ -31,7 +32,7 @@ from variant_index.simple_api.shape import has_page_shape
 from variant_index.upstream.local import local_path
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
-from variant_index.upstream.releases import group_releases
+from variant_index.upstream.releases import Releases, group_releases
 from variant_index.upstream.sidecar import SidecarReader
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Catalog:
         verifier: WheelVerifier,
         settler: MarkerSettler,
         hashes: NewHashes,
+        extensions: ExtensionBuilds,
         family: TorchFamily | None = None,
         prefer: Preference = "hardware",
         every_variant: bool = False,
@@ -105,6 +107,7 @@ class Catalog:
             verifier: compares chosen wheels with the documents they were chosen by.
             settler: decides variant markers of chosen wheels.
             hashes: knows the new hashes of wheels that change on their way.
+            extensions: knows which builds go with the torch that there is.
             family: answers for the torch family; None where that comes from the user's sources as well.
             prefer: what comes first, a build that uses the hardware or the newest release.
             every_variant: whether the variants that were not chosen are listed as well, for lock files.
@@ -120,6 +123,7 @@ class Catalog:
         self._verifier = verifier
         self._settler = settler
         self._hashes = hashes
+        self._extensions = extensions
         self._family = family
         self._prefer = prefer
         self._every_variant = every_variant
@@ -154,7 +158,7 @@ class Catalog:
         """Tell whether nothing is to be added to or changed in what the index sent."""
         if fetched.found or fetched.more or (fetched.index and self._needs_login(fetched.index.url)):
             return False
-        return _is_plain(raw, form, accept)
+        return _is_plain(raw, form, accept) and not self._extensions.may_be_on(raw.body)
 
     def _render(self, decided: _Decided, form: str) -> Page:
         files = (self._linked(listed, decided) for listed in decided.presented.files)
@@ -167,13 +171,14 @@ class Catalog:
         page = fetched.page
         releases = group_releases(page)
         if not releases.with_variants:
-            return _Decided(present(page, releases, {}, {}, TargetTags(())))
+            return _Decided(self._matched(present(page, releases, {}, {}, TargetTags(())), releases))
         self._journal.warn(page.problems)
         with ThreadPoolExecutor(1) as beside:
             # Both take a tenth of a second or more, and neither needs the other.
             target = beside.submit(self._ask_target)
             documents = self._sidecars.read(releases.with_variants)
             supported, tags = target.result()
+        supported = self._extensions.supported(supported, tags, documents.by_version)
 
         def by(documents: _Documents) -> Presented:
             return present(page, releases, documents, supported, tags, prefer=self._prefer)
@@ -183,7 +188,17 @@ class Catalog:
         if self._every_variant:
             presented = with_every_variant(presented, releases)
         self._journal.warn((*documents.problems, *problems, *presented.warnings))
-        return _Decided(presented, kept, spliced)
+        return _Decided(self._matched(presented, releases), kept, spliced)
+
+    def _matched(self, presented: Presented, releases: Releases) -> Presented:
+        """Hold back builds for another torch; lock files are for every machine, and so for all of them."""
+        if self._every_variant or not self._extensions.concerns(releases):
+            return presented
+        matched, note = self._extensions.match(presented, releases, *self._ask_target())
+        self._journal.warn(matched.warnings)
+        if note is not None:
+            self._journal.hint(note)
+        return matched
 
     def _present_family(self, family: TorchFamily, name: str) -> Presented | None:
         supported, tags = self._ask_target()

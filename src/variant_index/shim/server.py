@@ -14,10 +14,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from variant_index.errors import printable
+from variant_index.extensions.settings import ExtensionSettings
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.catalog import Catalog
 from variant_index.shim.connections import OpenConnections
 from variant_index.shim.endpoint import Endpoint, EndpointError
+from variant_index.shim.extension_builds import ExtensionBuilds
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
@@ -64,6 +66,7 @@ class ShimServer:
         endpoint: Endpoint | None = None,
         every_variant: bool = False,
         routing: Routing | None = None,
+        extensions: ExtensionSettings | None = None,
     ) -> None:
         """Bind; the server answers once the context is entered.
 
@@ -78,6 +81,7 @@ class ShimServer:
             endpoint: an endpoint that listens already; it is closed with the server. None for a new one.
             every_variant: whether the variants that were not chosen are listed as well, for lock files.
             routing: projects that come from one index only, or from all; None for the usual order.
+            extensions: what is known of the packages that extensions are built for; None for nothing.
 
         Raises:
             EndpointError: the port is taken.
@@ -88,6 +92,7 @@ class ShimServer:
         wheels = LocalWheels()
         reader, hashes = WheelReader(network), NewHashes(network)
         verifier = WheelVerifier(reader)
+        family = _family(torch, network, routing)
         catalog = Catalog(
             Upstream(sources, network, routing),
             SidecarReader(network),
@@ -99,7 +104,8 @@ class ShimServer:
             verifier=verifier,
             settler=MarkerSettler(reader, network),
             hashes=hashes,
-            family=_family(torch, network, routing),
+            extensions=ExtensionBuilds(extensions or ExtensionSettings(), family),
+            family=family,
             prefer=torch.prefer if torch is not None else "hardware",
             every_variant=every_variant,
             needs_login=network.needs_login,

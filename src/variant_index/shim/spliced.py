@@ -11,14 +11,16 @@ import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from variant_index.errors import UpstreamError, printable
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import Network
 from variant_index.upstream.sidecar import STRONG_HASHES
-from variant_index.wheel.splice import Splice
+
+if TYPE_CHECKING:
+    from variant_index.wheel.splice import Splice
 
 __all__ = ["NewHashes", "SpliceStreamer", "SplicedWheel"]
 

@@ -1,0 +1,113 @@
+"""What is installed where an installer will install: names, versions and torch's build, read from files.
+
+Nothing of the environment's packages is imported or run; torch alone takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from packaging.version import InvalidVersion, Version
+
+from variant_index.extensions.torch_build import TorchBuild, torch_from_files
+from variant_index.model.filename import canonical_name
+
+__all__ = ["Environment", "installed_torch", "installed_versions", "package_folders"]
+
+_MAX_FILE_BYTES: Final = 1 << 16
+_MAX_ENTRIES: Final = 100_000
+_TIMEOUT_SECONDS: Final = 30
+_METADATA_FOLDER: Final = re.compile(r"([A-Za-z0-9._]{1,200})-([A-Za-z0-9._!+]{1,100})\.dist-info", re.ASCII)
+_QUESTION: Final = "import json, sys; json.dump([path for path in sys.path if path], sys.stdout)"
+
+
+class Environment:
+    """One environment, read when it is first asked about; safe to share between threads."""
+
+    def __init__(self, python: str) -> None:
+        """Prepare for an interpreter."""
+        self._python = python
+        self._lock = threading.Lock()
+        self._known: tuple[Mapping[str, Version], TorchBuild | None] | None = None
+
+    def versions(self) -> Mapping[str, Version]:
+        """Return normal name -> version of what is installed."""
+        return self._read()[0]
+
+    def torch(self) -> TorchBuild | None:
+        """Return the installed torch, None without one."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[Mapping[str, Version], TorchBuild | None]:
+        with self._lock:
+            if self._known is None:
+                folders = package_folders(self._python)
+                self._known = installed_versions(folders), installed_torch(folders)
+            return self._known
+
+
+def package_folders(python: str) -> tuple[Path, ...]:
+    """Return the folders that an interpreter imports packages from; none when it does not run."""
+    command = [python, "-I", "-c", _QUESTION]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_SECONDS, check=True
+        )
+        paths = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ()
+    folders = (Path(path) for path in paths if isinstance(path, str))
+    return tuple(path for path in folders if path.name in ("site-packages", "dist-packages"))
+
+
+def installed_versions(folders: Iterable[Path]) -> dict[str, Version]:
+    """Return normal name -> version, from the names of metadata folders; earlier folders count first."""
+    found: dict[str, Version] = {}
+    for folder in folders:
+        for name, version in _metadata_folders(folder):
+            if (parsed := _version(version)) is not None:
+                found.setdefault(canonical_name(name), parsed)
+    return found
+
+
+def installed_torch(folders: Iterable[Path]) -> TorchBuild | None:
+    """Return the torch in the first folder that has one."""
+    for folder in folders:
+        for name, version in _metadata_folders(folder):
+            if canonical_name(name) == "torch":
+                cmake = folder / "torch" / "share" / "cmake" / "Torch" / "TorchConfig.cmake"
+                return torch_from_files(version, _text(folder / "torch" / "version.py"), _text(cmake))
+    return None
+
+
+def _metadata_folders(folder: Path) -> Iterable[tuple[str, str]]:
+    try:
+        names = [path.name for _, path in zip(range(_MAX_ENTRIES), folder.iterdir(), strict=False)]
+    except OSError:
+        return
+    for name in sorted(names):
+        if match := _METADATA_FOLDER.fullmatch(name):
+            yield match[1], match[2]
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return ""
+        with path.open("rb") as file:
+            return file.read(_MAX_FILE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,175 @@
+"""Pages on which builds for another torch than the one that there is are held back."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from variant_index.errors import UpstreamError, printable
+from variant_index.extensions.abi_dependency import NAMESPACE, abi_properties
+from variant_index.extensions.coupling import read_coupling
+from variant_index.extensions.decide import ExtensionWheel, Matched, match_builds
+from variant_index.extensions.settings import ExtensionSettings
+from variant_index.extensions.torch_build import TorchBuild
+from variant_index.model.filename import WheelFilename
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import TargetTags
+from variant_index.shim.family_choice import choose_family_release
+from variant_index.shim.present import Chosen, Listed, Presented
+from variant_index.shim.torch_family import TorchFamily
+from variant_index.torch_index.backends import parse_backend
+from variant_index.torch_index.family import TORCH
+from variant_index.upstream.releases import Releases
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
+
+__all__ = ["ExtensionBuilds"]
+
+# A false alarm only means that the page is parsed.
+_MAYBE: Final = re.compile(rb"(?:%2[Bb]|\+)[A-Za-z0-9.]{0,60}(?:torch|pt)[0-9]|/torch-?[0-9]", re.ASCII)
+
+
+class ExtensionBuilds:
+    """Knows the torch that extensions must go with, asked once; safe to share between threads."""
+
+    def __init__(self, settings: ExtensionSettings, family: TorchFamily | None) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            settings: what is known of the packages that there are or will be.
+            family: decides which torch will be installed; None where that is not ours to know.
+        """
+        self._settings = settings
+        self._family = family
+        self._lock = threading.Lock()
+        self._torch: tuple[TorchBuild | None] | None = None
+
+    @staticmethod
+    def may_be_on(page: bytes) -> bool:
+        """Tell quickly whether a page may list builds for particular torch versions; False is certain."""
+        return _MAYBE.search(page) is not None
+
+    @staticmethod
+    def concerns(releases: Releases) -> bool:
+        """Tell whether a page lists builds for particular torch versions."""
+        return any(
+            not wheel.label and read_coupling(wheel.version, file.url) is not None
+            for release in releases.by_version.values()
+            for wheel, file in release.wheels.items()
+        )
+
+    def match(
+        self, presented: Presented, releases: Releases, supported: Properties, tags: TargetTags
+    ) -> tuple[Presented, str | None]:
+        """Hold back the builds of a page that do not go with torch.
+
+        Args:
+            presented: the page.
+            releases: the upstream page, sorted.
+            supported: what the machine supports.
+            tags: the target interpreter's tags.
+
+        Returns:
+            The page, and what helps only someone who did not get what he wanted.
+        """
+        wheels = _coupled(releases, tags)
+        if not wheels:
+            return presented, None
+        matched = match_builds(presented.name, wheels.values(), self._build(supported, tags))
+        files = (
+            _changed(listed, wheels.get(listed.file.filename), matched, presented.name)
+            for listed in presented.files
+        )
+        warnings = presented.warnings if matched.warning is None else (*presented.warnings, matched.warning)
+        kept = tuple(listed for listed in files if listed is not None)
+        return Presented(presented.name, kept, warnings), matched.note
+
+    def supported(
+        self, supported: Properties, tags: TargetTags, documents: Mapping[Version, VariantsDocument]
+    ) -> Properties:
+        """Return what the machine supports, and what its packages do where documents ask for that."""
+        if not any(NAMESPACE in document.default_priorities.namespace for document in documents.values()):
+            return supported
+        environment = self._settings.environment
+        versions = dict(environment.versions()) if environment is not None else {}
+        torch = self._build(supported, tags)
+        if torch is not None:
+            versions[TORCH] = torch.version
+        return {**supported, **abi_properties({**versions, **self._settings.stated})}
+
+    def _build(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
+        with self._lock:
+            if self._torch is None:
+                self._torch = (self._find(supported, tags),)
+            return self._torch[0]
+
+    def _find(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
+        settings = self._settings
+        if (stated := settings.stated.get(TORCH)) is not None:
+            return TorchBuild.of(stated, "stated")
+        installed = settings.environment.torch() if settings.environment is not None else None
+        pinned = settings.pinned
+        if installed is not None and (pinned is None or pinned.contains(installed.version, prereleases=True)):
+            return installed
+        return self._to_be_installed(pinned, supported, tags)
+
+    def _to_be_installed(
+        self, pinned: SpecifierSet | None, supported: Properties, tags: TargetTags
+    ) -> TorchBuild | None:
+        if self._family is None:
+            exact = [
+                part.version for part in pinned or () if part.operator == "==" and "*" not in part.version
+            ]
+            return TorchBuild.of(Version(exact[0]), "pinned") if exact else None
+        try:
+            project = self._family.project(TORCH, supported, tags)
+        except UpstreamError:
+            return None  # who installs torch is told so
+        if project is None:
+            return None
+        from packaging.requirements import Requirement
+
+        verdict = choose_family_release(Requirement(f"{TORCH}{pinned or ''}"), project)
+        if verdict is None or verdict.selected is None:
+            return None
+        version = Version(WheelFilename.parse(verdict.selected.file.filename).version)
+        build = TorchBuild.of(version, "pinned" if pinned is not None else "to be installed")
+        backend = parse_backend(verdict.selected.label)
+        if backend is None:
+            return build
+        toolkit = backend.version if backend.kind in ("cuda", "rocm") else ()
+        return replace(build, kind=backend.kind, toolkit=toolkit)
+
+
+def _coupled(releases: Releases, tags: TargetTags) -> dict[str, ExtensionWheel]:
+    found = {}
+    for release in releases.by_version.values():
+        for wheel, file in release.wheels.items():
+            coupling = None if wheel.label else read_coupling(wheel.version, file.url)
+            if coupling is not None:
+                found[file.filename] = ExtensionWheel(
+                    file.filename, release.version, tags.position(wheel), coupling, not file.yanked
+                )
+    return found
+
+
+def _changed(listed: Listed, wheel: ExtensionWheel | None, matched: Matched, name: str) -> Listed | None:
+    file = listed.file
+    if wheel is None or file.filename in matched.hidden:
+        return listed if wheel is None else None
+    if (reason := matched.chosen.get(file.filename)) is not None:
+        label = wheel.coupling.backend
+        chosen = Chosen(
+            name, str(wheel.version), label, printable(reason, 500), file.filename, hashes=file.hashes
+        )
+        return Listed(file, chosen)
+    if (reason := matched.yanked.get(file.filename)) is not None and not file.yanked:
+        return Listed(replace(file, yanked=printable(reason, 500)), listed.chosen)
+    return listed
