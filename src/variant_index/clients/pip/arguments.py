@@ -26,7 +26,7 @@ _READ: Final = _TAKEN | {
     *("client-cert", "keyring-provider", "no-input"),
     *("cert", "help", "no-cache-dir", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host"),
     *("verbose", "requirement", "constraint", "build-constraint", "ignore-requires-python"),
-    *("dest", "dry-run", "output", "wheel-dir"),
+    *("dest", "dry-run", "output", "prefix", "root", "target", "user", "wheel-dir"),
     *("platform", "python-version", "implementation", "abi"),
 }
 

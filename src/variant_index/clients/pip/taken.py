@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -22,6 +23,7 @@ __all__ = ["Evidence", "evidence", "taken"]
 _SILENT_REPORTS: Final = (23,)
 _MAX_CHARACTERS: Final = 256 << 20
 _LOCK_FILE: Final = "pylock.toml"
+_SITE_PACKAGES: Final = ("", "lib/python*/site-packages/", "Lib/site-packages/")
 _FOLDERS: Final = {"download": "dest", "wheel": "wheel-dir"}
 
 
@@ -30,17 +32,18 @@ class Evidence:
     """Where it stands what pip took, once it ended well.
 
     Attributes:
-        kind: `document`, a file in which the links of the shim stand; `folder`, where fetched wheels lie;
-            `requests`, what was fetched is all there is to know; `none`, nothing can be known.
+        kind: `document`, a file in which the links of the shim stand; `wheels`, a folder where fetched wheels
+            lie; `installed`, one into which they are unpacked, or the prefix of an environment; `none`,
+            nothing can be known.
         path: the document or folder. None for a document means that pip must be asked to write one.
     """
 
-    kind: Literal["document", "folder", "requests", "none"]
+    kind: Literal["document", "wheels", "installed", "none"]
     path: Path | None = None
 
 
 def evidence(
-    arguments: PipArguments, configuration: PipConfiguration, pip_version: tuple[int, ...]
+    arguments: PipArguments, configuration: PipConfiguration, pip_version: tuple[int, ...], prefix: str
 ) -> Evidence:
     """Return where to look after a run.
 
@@ -48,13 +51,14 @@ def evidence(
         arguments: pip's.
         configuration: pip's.
         pip_version: empty where unknown.
+        prefix: `sys.prefix` of the interpreter that pip installs for.
     """
     if arguments.command == "lock":
         file = configuration.value(arguments, "output") or _LOCK_FILE
         return Evidence("none") if file == "-" else Evidence("document", Path(file))
     if arguments.command in _FOLDERS:
         folder = configuration.value(arguments, _FOLDERS[arguments.command]) or "."
-        return Evidence("folder", Path(folder).expanduser())
+        return Evidence("wheels", Path(folder).expanduser())
     if arguments.command != "install":
         return Evidence("none")
     report = configuration.value(arguments, "report")
@@ -62,7 +66,11 @@ def evidence(
         return Evidence("document", Path(report))
     if report is None and pip_version >= _SILENT_REPORTS:
         return Evidence("document")
-    return Evidence("none" if configuration.flag(arguments, "dry-run") else "requests")
+    elsewhere = configuration.value(arguments, "root") or configuration.flag(arguments, "user")
+    if elsewhere or configuration.flag(arguments, "dry-run"):
+        return Evidence("none")
+    place = configuration.value(arguments, "target") or configuration.value(arguments, "prefix") or prefix
+    return Evidence("installed", Path(place).expanduser())
 
 
 def taken(
@@ -75,15 +83,22 @@ def taken(
         fetched: the choices whose wheels were fetched.
         chosen_in: finds the choices whose links stand in a text.
     """
-    if proof.kind == "none":
+    if proof.path is None or proof.kind == "none":
         return ()
-    if proof.kind == "folder" and proof.path is not None:
-        # What was fetched and then passed over is not there; what was there before was not fetched.
-        return [one for one in fetched if (proof.path / (one.shown or one.filename)).exists()]
-    if proof.kind == "document" and proof.path is not None:
+    if proof.kind == "document":
         try:
             with proof.path.open(encoding="utf-8", errors="replace") as file:
                 return sorted(chosen_in(file.read(_MAX_CHARACTERS)), key=lambda one: one.name)
         except OSError:
-            return fetched  # this pip writes none
-    return fetched
+            return ()  # pip wrote none, so it took nothing
+    # What was fetched and then passed over is not there; what was there before was not fetched.
+    if proof.kind == "wheels":
+        return [one for one in fetched if (proof.path / (one.shown or one.filename)).exists()]
+    return [one for one in fetched if _is_installed(proof.path, one)]
+
+
+def _is_installed(place: Path, one: Chosen) -> bool:
+    name, version = one.filename.split("-", 2)[:2]
+    return any(
+        any(place.glob(f"{folder}{escape(f'{name}-{version}')}.dist-info")) for folder in _SITE_PACKAGES
+    )

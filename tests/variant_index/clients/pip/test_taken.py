@@ -24,17 +24,21 @@ NEW, OLD = (26, 3), (22, 3, 1)
         ("install x", NEW, Evidence("document")),
         ("install x", (23,), Evidence("document")),
         ("install --dry-run x", NEW, Evidence("document")),
-        ("install x", OLD, Evidence("requests")),
-        ("install x", (), Evidence("requests")),
+        ("install x", OLD, Evidence("installed", Path("env"))),
+        ("install x", (), Evidence("installed", Path("env"))),
+        ("install --prefix p x", OLD, Evidence("installed", Path("p"))),
+        ("install -t folder x", OLD, Evidence("installed", Path("folder"))),
+        ("install --user x", OLD, Evidence("none")),
+        ("install --root r x", OLD, Evidence("none")),
         ("install --dry-run x", OLD, Evidence("none")),
         ("install --report r.json x", OLD, Evidence("document", Path("r.json"))),
-        ("install --report - x", NEW, Evidence("requests")),
+        ("install --report - x", NEW, Evidence("installed", Path("env"))),
         ("install --report - --dry-run x", NEW, Evidence("none")),
-        ("download x", NEW, Evidence("folder", Path("configured"))),
-        ("download --destination-dir here x", NEW, Evidence("folder", Path("here"))),
-        ("download -dthere x", OLD, Evidence("folder", Path("there"))),
-        ("wheel x", NEW, Evidence("folder", Path("wheels"))),
-        ("wheel -w here x", NEW, Evidence("folder", Path("here"))),
+        ("download x", NEW, Evidence("wheels", Path("configured"))),
+        ("download --destination-dir here x", NEW, Evidence("wheels", Path("here"))),
+        ("download -dthere x", OLD, Evidence("wheels", Path("there"))),
+        ("wheel x", NEW, Evidence("wheels", Path("wheels"))),
+        ("wheel -w here x", NEW, Evidence("wheels", Path("here"))),
         ("lock x", NEW, Evidence("document", Path("pylock.toml"))),
         ("lock -o pylock.a.toml x", NEW, Evidence("document", Path("pylock.a.toml"))),
         ("lock --output=- x", NEW, Evidence("none")),
@@ -42,17 +46,21 @@ NEW, OLD = (26, 3), (22, 3, 1)
     ],
 )
 def test_where_to_look(line: str, version: tuple[int, ...], expected: Evidence) -> None:
-    assert evidence(parse_arguments(line.split()), FOLDERS, version) == expected
+    assert evidence(parse_arguments(line.split()), FOLDERS, version, "env") == expected
 
 
 def test_what_stands_there(tmp_path: Path) -> None:
     fetched = [OTHER, CHOSEN]
     assert taken(Evidence("none"), fetched, lambda _: fetched) == ()
-    assert taken(Evidence("requests"), fetched, lambda _: []) == fetched
+    for place in ("torch-2.9.0.dist-info", "lib/python3.12/site-packages/torch-2.9.0.dist-info"):
+        assert taken(Evidence("installed", tmp_path), fetched, lambda _: fetched) == []
+        (tmp_path / place).mkdir(parents=True)
+        assert taken(Evidence("installed", tmp_path), fetched, lambda _: []) == [CHOSEN]
+        (tmp_path / place).rmdir()
     (tmp_path / SHOWN).touch()
-    assert taken(Evidence("folder", tmp_path), fetched, lambda _: []) == [CHOSEN]
+    assert taken(Evidence("wheels", tmp_path), fetched, lambda _: []) == [CHOSEN]
     document = tmp_path / "report.json"
-    assert taken(Evidence("document", document), fetched, lambda _: []) == fetched  # this pip writes none
+    assert taken(Evidence("document", document), fetched, lambda _: fetched) == ()
     document.write_bytes(b"\xff one")
 
     def chosen_in(text: str) -> list[Chosen]:

@@ -104,3 +104,37 @@ def test_poisoned_configuration(
     assert done.returncode == 0, done.stderr
     assert "-2.0-py3-none-any-cu128" in module.read_text()
     assert f"variant-pip: {NAME} 2.0: cu128 — " in done.stderr
+
+
+def test_only_what_was_taken_is_said(environment: Path, tmp_path: Path) -> None:
+    """Older pips fetch wheels for their metadata and have no silent report; they say nothing of a dry run."""
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "VIRTUAL_ENV": str(environment),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_CACHE_DIR": "1",
+        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.9",
+    }
+
+    def said(*arguments: str) -> list[str]:
+        command = [sys.executable, "-c", MAIN, "install", "--target", str(tmp_path / arguments[-1])]
+        command += ["-i", index.url, *arguments]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert "experimental" not in done.stderr
+        lines = [line for line in done.stderr.splitlines() if line.startswith("variant-pip: ")]
+        return [line.partition(" — ")[0] for line in lines]
+
+    with FakeIndex() as index:
+        add_family(index, tmp_path / "upstream")
+        old = make_wheel(tmp_path / "upstream", "old-1-py3-none-any.whl", requires_dist=[f"{NAME}<2"])
+        index.add_project("old", [index.add_file(old)])
+        line = f"variant-pip: {NAME} 2.0: cu128"
+        silent = environment.name == "22.3"
+        assert said("--dry-run", NAME) == ([] if silent else [line])
+        assert said(NAME) == [line]
+        assert said("--dry-run", NAME, "old") == []
+        assert said(NAME, "old") == []
+        assert index.asked("variants.json")
