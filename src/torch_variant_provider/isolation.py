@@ -9,6 +9,7 @@ before it crashed or hung is kept.
 from __future__ import annotations
 
 import os
+import sys
 
 from torch_variant_provider.deadline import seconds_for
 from torch_variant_provider.facts import Findings
@@ -26,6 +27,7 @@ APART = hasattr(os, "fork")
 """Whether an isolated call runs in a process of its own."""
 
 _SIGKILL = 9
+_PR_SET_PDEATHSIG = 1
 _LONGEST = 1024 * 1024  # bytes of findings; more is not ours
 _LOOK = 0.05  # seconds between two looks whether a silent child still runs
 
@@ -71,7 +73,8 @@ def _in_child(name: str, read: Reader, seconds: float) -> tuple[Findings, str | 
     if child.number == 0:
         try:
             os.close(receiving)
-            os.setsid()
+            os.setsid()  # so that it can be killed with all that the library starts
+            _end_with_parent()
             _divert_output()
             _send(sending, _guarded(name, read, lambda found: _send(sending, found)), last=True)
         finally:
@@ -112,6 +115,17 @@ def _pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return receiving, sending
+
+
+def _end_with_parent() -> None:
+    """Let the kernel kill this process when its parent is: a hung driver call must not outlive both."""
+    if sys.platform != "linux":
+        return
+    import contextlib
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
 
 
 def _divert_output() -> None:
@@ -205,10 +219,11 @@ class _Child:
         import contextlib
 
         self._wait(patience)
-        for kill in (os.killpg, os.kill):  # it may not lead a group yet
-            if kill is os.killpg or not self._gone:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    kill(self.number, _SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.number, _SIGKILL)
+        if not self._gone:  # it may not lead a group yet
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.number, _SIGKILL)
         self._wait(1.0)
 
     def _wait(self, seconds: float) -> None:

@@ -193,6 +193,32 @@ def test_a_process_that_the_library_leaves_behind_is_not_waited_for(ask: Ask, nv
     assert (list(answer.features), answer.stderr) == ([LOWER, UPPER, SM], "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_hung_call_ends_with_the_process_that_asked(nvml_folder: Path) -> None:
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "torch_variant_provider", "--json"],
+        env={**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder), "FAKE_SLEEP_MS": "60000"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    children = Path(f"/proc/{asking.pid}/task/{asking.pid}/children")
+    hung = ""
+    while not hung and asking.poll() is None:
+        hung = children.read_text().strip()
+        time.sleep(0.02)
+    # The library sleeps once it is there.
+    while "libnvidia-ml" not in Path(f"/proc/{hung}/maps").read_text():
+        time.sleep(0.02)
+    asking.kill()
+    asking.wait()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{hung}/status").exists() and time.monotonic() < deadline:
+        if "State:\tZ" in Path(f"/proc/{hung}/status").read_text():
+            break  # ended; collected by nobody where there is no init
+        time.sleep(0.02)
+    assert time.monotonic() < deadline
+
+
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0,1,2"])
 def test_a_host_without_standard_streams(nvml_folder: Path, tmp_path: Path, closed: str) -> None:
     code = (
