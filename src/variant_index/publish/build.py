@@ -39,6 +39,7 @@ from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files, scan
 from variant_index.publish.staging import PART
 from variant_index.publish.store import OvertakenError, Store
+from variant_index.simple_api.page import ProjectPage
 from variant_index.wheel.relabel import unlabel_wheel
 
 __all__ = ["NothingToPublishError", "Progress", "build_index"]
@@ -194,7 +195,7 @@ class _Build:
             yield from plan.steps
             names += [change.name] if plan.page is not None else []
             accepted = accepted or bool(releases) or bool(change.unchanged)
-            self._note(change, releases, zip(states, fresh, strict=True), started)
+            self._note(change, releases, plan.page, zip(states, fresh, strict=True), started)
         if not accepted:
             raise _AllRefusedError
         yield from plan_root(names)
@@ -218,12 +219,14 @@ class _Build:
         self,
         change: ProjectChange,
         releases: Iterable[Release],
+        page: ProjectPage | None,
         read: Iterable[tuple[FileState, Reading]],
         started: int,
     ) -> None:
         noted: dict[str, ReleaseNote] = {}
         for release in releases:
-            report = release_report(release, self.written, self.default_from)
+            assert page is not None  # it lists them
+            report = release_report(release, page, self.written, self.default_from)
             self.reports.append(report)
             files = change.changed[release.key[1]]
             if all(is_settled(state, started) for state in files):

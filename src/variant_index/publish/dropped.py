@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from variant_index.publish.release import release_of
-
 __all__ = ["DroppedFiles", "Listed"]
 
 Listed = Callable[[str], frozenset[str]]
@@ -26,13 +24,18 @@ class DroppedFiles:
         self._created = out / _CREATED
         self._dropped = out / _DROPPED
         self._descriptor: int | None = None
+        self._folder = ""
 
     def creating(self, path: str) -> None:
-        """Note that a file is about to be made which no page names yet."""
+        """Note that a file is about to be made which no page names yet; its folder is what is noted."""
+        folder = path.rpartition("/")[0]
+        if folder == self._folder:
+            return
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             self._descriptor = os.open(self._created, flags, 0o666)
-        os.write(self._descriptor, f"{path}\n".encode())
+        os.write(self._descriptor, f"{folder}\n".encode())
+        self._folder = folder
 
     def listed(self) -> None:
         """Forget what was created: pages name it now."""
@@ -42,7 +45,8 @@ class DroppedFiles:
     def undo(self, listed: Listed) -> None:
         """Remove what was created and is not listed: the disk may be full."""
         self._close()
-        self._remove(_lines(self._created), listed)
+        with contextlib.suppress(OSError):
+            self._remove(_lines(self._created), listed)
         self._created.unlink(missing_ok=True)
 
     def recover(self, now: int) -> None:
@@ -58,29 +62,32 @@ class DroppedFiles:
     def sweep(self, before: int, listed: Listed) -> None:
         """Remove what was dropped before a time and is not listed again; what fails is done next time."""
         noted = self._read()
-        due = {path for since, path in noted if since <= before}
+        due = sorted({path for since, path in noted if since <= before})
         if due:
-            self._remove(sorted(due), listed)
-            left = {path for path in due if (self._out / path).exists()}
-            listed_again = {path for path in left if path in listed(_project(path))}
-            stay = left - listed_again
+            failed = self._remove(due, listed)
             with contextlib.suppress(OSError):
-                self._write([(since, path) for since, path in noted if since > before or path in stay])
+                self._write([(since, path) for since, path in noted if since > before or path in failed])
 
-    def _remove(self, paths: Iterable[str], listed: Listed) -> None:
+    def _remove(self, paths: Iterable[str], listed: Listed) -> set[str]:
+        """Remove files, and those in folders, that are not listed; return the paths that resisted."""
         known: dict[str, frozenset[str]] = {}
+        failed = set()
         for path in paths:
             name = _project(path)
             if name not in known:
                 known[name] = listed(name)
-            if path in known[name]:
-                continue
             place = self._out / path
-            with contextlib.suppress(OSError):
-                place.unlink()
-            for folder in list(place.parents)[:3]:  # files/XX/DIGEST
+            folder = place if place.is_dir() else place.parent
+            for file in list(folder.iterdir()) if folder == place else [place]:
+                if file.relative_to(self._out).as_posix() not in known[name]:
+                    try:
+                        file.unlink(missing_ok=True)
+                    except OSError:
+                        failed.add(path)
+            for empty in (folder, folder.parent, folder.parent.parent):  # files/PROJECT/BATCH
                 with contextlib.suppress(OSError):
-                    folder.rmdir()
+                    empty.rmdir()
+        return failed
 
     def _read(self) -> list[tuple[int, str]]:
         noted = []
@@ -103,11 +110,13 @@ class DroppedFiles:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+            self._folder = ""
 
 
 def _project(path: str) -> str:
-    key = release_of(path.rpartition("/")[2].removesuffix(".metadata"))
-    return key[0] if key is not None else ""
+    """Return the project that a path belongs to: `files/PROJECT/...`."""
+    parts = path.split("/")
+    return parts[1] if len(parts) > 2 else ""
 
 
 def _lines(file: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """An index in a folder, switched in one step.
 
-Files lie under their digests and never change (see `plan.py`), so they are simply written: nobody reads
-them before a page names them. Only pages have to change together. The new `simple` folder is built
+Files never change (see `plan.py`), so they are simply written: nobody reads them before a page names
+them. Only pages have to change together. The new `simple` folder is built
 beside the old one, out of hard links to the pages that stay and the new pages, and the two are exchanged
 by one system call; when a single project changes and the root page does not, that project's folder alone
 is exchanged. Whoever opens a page meets the old index or the new one. Compared with the usual symbolic
@@ -12,7 +12,7 @@ Where the system or the file system cannot exchange folders (Windows, some netwo
 pages are moved over the old ones one by one, in an order in which no page names what is not there. Once
 that has begun, a killed run's work is finished by the next.
 
-    OUT/files/XX/DIGEST/NAME    never changes
+    OUT/files/...               never changes
     OUT/simple/...              pages
     OUT/.part-*                 unfinished, cleared by the next publisher
     OUT/.created                files that the run at work has made: not listed yet

@@ -1,10 +1,11 @@
 """Plans an index: releases in, every write out, in the order they must happen (pure).
 
-Layout: `files/XX/DIGEST/NAME` holds wheels, source distributions and sidecars under their SHA-256, and
-beside each wheel its `NAME.metadata`; `simple/PROJECT/` holds the project's page in both forms, `simple/`
-the root page. What lies under `files/` never changes, so an old page goes on naming what it always
-named, sidecars included, and hashes hold while pages change. Links are relative, so the folder can be
-moved or served by any static host.
+Layout: `files/PROJECT/BATCH/NAME` holds wheels, source distributions and sidecars, and beside each wheel
+its `NAME.metadata`; `simple/PROJECT/` holds the project's page in both forms, `simple/` the root page. A
+batch is what one run adds to a project, and is named by a digest of all that is in it (a folder for each
+file would cost more time than the files). So what lies under `files/` never changes, an old page goes on
+naming what it always named, sidecars included, and hashes hold while pages change. Links are relative,
+so the folder can be moved or served by any static host.
 
 The order makes sure that a page never names a file that is not there: files, pages, root page.
 """
@@ -31,7 +32,6 @@ __all__ = [
     "Plan",
     "Put",
     "Step",
-    "file_path",
     "listed_path",
     "page_paths",
     "plan_project",
@@ -110,11 +110,6 @@ class Plan:
     dropped: tuple[ReleaseKey, ...]
 
 
-def file_path(sha256: str, name: str) -> str:
-    """Return where a file goes, relative to the index: `files/ab/ab12.../NAME`."""
-    return f"{FILES}{sha256[:2]}/{sha256}/{name}"
-
-
 def page_paths(name: str) -> tuple[str, str]:
     """Return where a project's page goes, as HTML and as JSON."""
     return f"{PAGES}{name}/index.html", f"{PAGES}{name}/index.json"
@@ -148,11 +143,14 @@ def plan_project(
     kept = frozenset(keep)
     before = published.files if published is not None else ()
     known = {file.filename: file for file in before}
+    sidecars = {release.key: _sidecar(release) for release in releases}
+    folder = _batch(name, releases, [sidecar for sidecar in sidecars.values() if sidecar is not None], known)
     listed = [file for file in before if release_of(file.filename) in kept]
     steps: list[Step] = []
     for release in releases:
-        steps += _file_steps(release)
-        listed += _entries(release, known, now)
+        entries = list(_entries(release, sidecars[release.key], folder, known, now))
+        steps += _file_steps(release, sidecars[release.key], entries)
+        listed += entries
     page = ProjectPage(name, tuple(sorted(listed, key=lambda file: file.filename))) if listed else None
     if page is not None:
         html, json = page_paths(name)
@@ -167,18 +165,45 @@ def plan_project(
     )
 
 
-def _file_steps(release: Release) -> Iterator[Step]:
+@dataclass(frozen=True, slots=True)
+class _Sidecar:
+    name: str
+    content: bytes
+    sha256: str
+
+
+def _sidecar(release: Release) -> _Sidecar | None:
+    if release.document is None:
+        return None
+    content = write_document(release.document)
+    return _Sidecar(sidecar_filename(*release.key), content, hashlib.sha256(content).hexdigest())
+
+
+def _batch(
+    name: str, releases: Iterable[Release], sidecars: Iterable[_Sidecar], known: Mapping[str, ProjectFile]
+) -> str:
+    """Return the folder of what is not listed yet."""
+    digest = hashlib.sha256()
+    files: list[FoundWheel | FoundSource | _Sidecar] = [*sidecars]
+    for release in releases:
+        files += [*release.wheels, *release.sources]
+    for file in sorted(files, key=lambda file: file.name):
+        if file.name not in known or known[file.name].hashes.get("sha256") != file.sha256:
+            digest.update(f"{file.name} {file.sha256}\n".encode())
+    return f"{FILES}{name}/{digest.hexdigest()[:32]}"
+
+
+def _file_steps(release: Release, sidecar: _Sidecar | None, entries: Iterable[ProjectFile]) -> Iterator[Step]:
+    paths = {file.filename: listed_path(file) or "" for file in entries}
     for wheel in release.wheels:
         if not wheel.published:
-            path = file_path(wheel.sha256, wheel.name)
-            yield _copy(wheel, path)
-            yield Put(f"{path}.metadata", wheel.metadata)
+            yield _copy(wheel, paths[wheel.name])
+            yield Put(f"{paths[wheel.name]}.metadata", wheel.metadata)
     for source in release.sources:
         if not source.published:
-            yield _copy(source, file_path(source.sha256, source.name))
-    if (sidecar := _sidecar(release)) is not None:
-        name, data = sidecar
-        yield Put(file_path(hashlib.sha256(data).hexdigest(), name), data)
+            yield _copy(source, paths[source.name])
+    if sidecar is not None:
+        yield Put(paths[sidecar.name], sidecar.content)
 
 
 def _copy(file: FoundWheel | FoundSource, path: str) -> Copy:
@@ -205,71 +230,41 @@ def plan_root(names: Iterable[str]) -> tuple[Put, Put]:
     )
 
 
-def release_files(release: Release) -> list[str]:
+def release_files(page: ProjectPage, key: ReleaseKey) -> list[str]:
     """Return the paths of a release's own files, relative to the index (pages are shared by releases)."""
-    wheels = [file_path(wheel.sha256, wheel.name) for wheel in release.wheels]
-    paths = [
-        *wheels,
-        *(f"{path}.metadata" for path in wheels),
-        *(file_path(source.sha256, source.name) for source in release.sources),
-    ]
-    if (sidecar := _sidecar(release)) is not None:
-        paths.append(file_path(hashlib.sha256(sidecar[1]).hexdigest(), sidecar[0]))
-    return sorted(paths, key=lambda path: path.rpartition("/")[2])
+    paths = []
+    for file in page.files:
+        path = listed_path(file)
+        if path is not None and release_of(file.filename) == key:
+            paths += [path, f"{path}.metadata"] if file.core_metadata else [path]
+    return paths
 
 
-def _sidecar(release: Release) -> tuple[str, bytes] | None:
-    if release.document is None:
-        return None
-    return sidecar_filename(*release.key), write_document(release.document)
-
-
-def _entries(release: Release, known: Mapping[str, ProjectFile], now: str) -> Iterator[ProjectFile]:
-    def timed(entry: ProjectFile) -> ProjectFile:
-        before = known.get(entry.filename)
-        same = before is not None and before.hashes == entry.hashes and before.upload_time is not None
-        if before is None or not same:
-            return replace(entry, upload_time=now)
-        return replace(entry, upload_time=before.upload_time, yanked=before.yanked)
+def _entries(
+    release: Release, sidecar: _Sidecar | None, folder: str, known: Mapping[str, ProjectFile], now: str
+) -> Iterator[ProjectFile]:
+    def entry(name: str, sha256: str, size: int, time: str | None) -> ProjectFile:
+        """Return what is listed already of these bytes, or a new entry."""
+        before = known.get(name)
+        if before is not None and before.hashes.get("sha256") == sha256 and listed_path(before) is not None:
+            return replace(before, size=size, upload_time=before.upload_time or time)
+        return ProjectFile(
+            name, _UP + quote(f"{folder}/{name}"), {"sha256": sha256}, size=size, upload_time=time
+        )
 
     first_variant: str | None = None
     for wheel in release.wheels:
-        entry = (
-            known[wheel.name]
-            if wheel.published
-            else timed(
-                ProjectFile(
-                    wheel.name,
-                    _link(wheel.sha256, wheel.name),
-                    {"sha256": wheel.sha256},
-                    wheel.requires_python,
-                    core_metadata={"sha256": hashlib.sha256(wheel.metadata).hexdigest()},
-                    size=wheel.size,
-                )
-            )
-        )
-        if wheel.filename.label and entry.upload_time is not None:
-            first_variant = min(first_variant or entry.upload_time, entry.upload_time)
-        yield entry
+        file = entry(wheel.name, wheel.sha256, wheel.size, now)
+        if not wheel.published:
+            digest = hashlib.sha256(wheel.metadata).hexdigest()
+            file = replace(file, requires_python=wheel.requires_python, core_metadata={"sha256": digest})
+        if wheel.filename.label and file.upload_time is not None:
+            first_variant = min(first_variant or file.upload_time, file.upload_time)
+        yield file
     for source in release.sources:
-        yield timed(
-            ProjectFile(
-                source.name, _link(source.sha256, source.name), {"sha256": source.sha256}, size=source.size
-            )
-        )
-    if (sidecar := _sidecar(release)) is not None:
-        name, data = sidecar
-        digest = hashlib.sha256(data).hexdigest()
+        yield entry(source.name, source.sha256, source.size, now)
+    if sidecar is not None:
         # The time of the first variant wheel: whoever looks at the index as of a date sees wheels
         # and sidecar together, although the sidecar may have changed since.
-        yield ProjectFile(
-            name,
-            _link(digest, name),
-            {"sha256": digest},
-            size=len(data),
-            upload_time=first_variant,
-        )
-
-
-def _link(sha256: str, name: str) -> str:
-    return _UP + quote(file_path(sha256, name))
+        file = entry(sidecar.name, sidecar.sha256, len(sidecar.content), first_variant)
+        yield replace(file, upload_time=first_variant)

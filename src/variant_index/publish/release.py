@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,6 +181,11 @@ def release_of(filename: str) -> ReleaseKey | None:
         name, _, version = stem.rpartition("-")
     else:
         name, version = [*stem.split("-", 2), ""][:2]
+    return _key(name, version)
+
+
+@lru_cache(maxsize=4096)  # the files of a release ask for the same
+def _key(name: str, version: str) -> ReleaseKey | None:
     if not _STEM.fullmatch(f"{name}-{version}"):
         return None
     try:

@@ -10,19 +10,23 @@ from variant_index.publish.advice import advise
 from variant_index.publish.default_wheel import uncovered
 from variant_index.publish.plan import release_files
 from variant_index.publish.release import Refusal, Release
+from variant_index.simple_api.page import ProjectPage
 
 __all__ = ["refusal_report", "release_report"]
 
 
-def release_report(release: Release, written: Set[str], default_from: str | None) -> ReleaseReport:
+def release_report(
+    release: Release, page: ProjectPage, written: Set[str], default_from: str | None
+) -> ReleaseReport:
     """Return what is reported of a release that is published.
 
     Args:
         release: the release.
+        page: its project's page, which lists it.
         written: the paths that this run wrote, of this release and of others.
         default_from: the label that missing plain wheels are made from.
     """
-    files = release_files(release)
+    files = release_files(page, release.key)
     findings = [*(finding for wheel in release.wheels for finding in wheel.findings), *advise(release)]
     warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
     if default_from is not None and release.variants and uncovered(release):

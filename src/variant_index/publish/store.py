@@ -3,8 +3,8 @@
 The planner knows no store and a store knows no wheels; between them are the steps of `plan.py`. Two
 kinds of path, and nothing else, are in an index:
 
-* `files/XX/DIGEST/NAME`: bytes that never change, because the path holds their digest (of a `.metadata`
-  file: its wheel's). They can be written at any time, by several publishers at once, and cached forever.
+* `files/PROJECT/BATCH/NAME`: bytes that never change, because BATCH is a digest of all that is in it. They
+  can be written at any time, by several publishers at once, and cached forever.
 * `simple/...`: pages. They change together, when every file they name is there.
 """
 

@@ -50,4 +50,4 @@ def flatten(out: Path) -> None:
             for name in (path, f"{path}.metadata"):
                 if (out / name).exists():
                     (out / name).rename(page.parent / name.rpartition("/")[2])
-        page.write_text(re.sub(r"\.\./\.\./files/../[0-9a-f]{64}/", "", text))
+        page.write_text(re.sub(r"\.\./\.\./files/[^/]+/[0-9a-f]{32}/", "", text))

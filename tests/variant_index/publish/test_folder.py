@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from variant_index.publish.folder import FolderStore
-from variant_index.publish.plan import Copy, Delete, Put, Step, file_path
+from variant_index.publish.plan import Copy, Delete, Put, Step
 from variant_index.publish.store import SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_json
@@ -24,7 +24,7 @@ def sha256(data: bytes) -> str:
 def copy(path: Path, content: bytes, *, owned: bool = False) -> Copy:
     path.write_bytes(content)
     digest = sha256(content)
-    return Copy(file_path(digest, path.name), path, digest, len(content), owned)
+    return Copy(f"files/{path.name[0]}/{digest[:32]}/{path.name}", path, digest, len(content), owned)
 
 
 def carry_out(out: Path, steps: Iterable[Step], grace: int = 3600) -> list[tuple[str, bool]]:
@@ -106,7 +106,7 @@ def test_a_copy_may_be_moved_when_it_is_ours(tmp_path: Path, owned: bool) -> Non
 
 def test_a_damaged_file_is_mended(tmp_path: Path) -> None:
     step = copy(tmp_path / "a.whl", b"wheel")
-    sidecar = Put("files/aa/aa/a-variants.json", b"{}")
+    sidecar = Put("files/a/aa/a-variants.json", b"{}")
     out = tmp_path / "out"
     carry_out(out, [step, sidecar])
     (out / step.path).write_bytes(b"whole")
@@ -166,7 +166,7 @@ def test_a_web_server_may_read_what_is_written(tmp_path: Path) -> None:
 def test_what_is_published_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     assert (store.page("a"), store.stamps()) == (None, {})
-    file = ProjectFile("a-1+b.tar.gz", "../../files/ab/abc/a-1%2Bb.tar.gz", {"sha256": "ab" * 32}, size=3)
+    file = ProjectFile("a-1+b.tar.gz", "../../files/a/abc/a-1%2Bb.tar.gz", {"sha256": "ab" * 32}, size=3)
     page = ProjectPage("a", (file,))
     carry_out(tmp_path, [Put("simple/a/index.json", render_json(page))])
     assert store.page("a") == page
@@ -232,7 +232,7 @@ def test_what_a_killed_run_made_is_used_or_removed(tmp_path: Path) -> None:
     wheel = copy(tmp_path / "a-1-py3-none-any.whl", b"wheel")
     other = copy(tmp_path / "b-1-py3-none-any.whl", b"other")
     carry_out(out, [wheel, other])
-    (out / ".created").write_text(f"{wheel.path}\n{other.path}\n")
+    (out / ".created").write_text("".join(f"{step.path.rpartition('/')[0]}\n" for step in (wheel, other)))
     carry_out(out, [wheel, page("a", wheel.path)])
     assert {wheel.path, other.path} <= tree(out).keys()
     carry_out(out, [], grace=-1)

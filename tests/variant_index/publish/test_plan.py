@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -85,16 +85,56 @@ def test_the_root_page_lists_every_project() -> None:
     assert [project["name"] for project in json.loads(json_page.content)["projects"]] == ["a", "b"]
 
 
-def test_a_path_says_what_is_there(releases: list[Release]) -> None:
-    for step in plan(releases).steps:
-        if isinstance(step, Copy):
-            assert step.path == f"files/{step.sha256[:2]}/{step.sha256}/{step.source.name}"
-        elif isinstance(step, Put) and step.path.endswith(".json") and step.path.startswith(FILES):
-            assert hashlib.sha256(step.content).hexdigest() in step.path
-    for file in page(plan(releases)).files:
-        assert listed_path(file) in {step.path for step in plan(releases).steps}
+def paths(plan: Plan) -> set[str]:
+    return {step.path for step in plan.steps if step.path.startswith(FILES)}
+
+
+def test_what_is_added_at_once_lies_together_under_a_digest(releases: list[Release]) -> None:
+    made = plan(releases)
+    (batch,) = {path.rpartition("/")[0] for path in paths(made)}
+    assert re.fullmatch("files/vdemo/[0-9a-f]{32}", batch)
+    assert {listed_path(file) for file in page(made).files} <= paths(made)
+    assert {path.rpartition("/")[0] for path in paths(plan(releases[:1]))} != {batch}
     for url in ("x.whl", "../../files/../x.whl", "https://localhost/files/x.whl", "../../simple/x.whl"):
         assert listed_path(ProjectFile("x.whl", url)) is None
+
+
+def test_what_is_listed_stays_where_it_is(releases: list[Release]) -> None:
+    first = plan(releases[:1])
+    both = plan(releases, first.page)
+    assert paths(first) < paths(both)
+    assert len({path.rpartition("/")[0] for path in paths(both)}) == 2
+    assert paths(plan(releases, both.page)) == paths(both)
+    (variant, *_) = [wheel for wheel in releases[1].wheels if wheel.filename.label == "cu128"]
+    fewer = replace(releases[1], wheels=tuple(wheel for wheel in releases[1].wheels if wheel != variant))
+    assert paths(plan([releases[0], fewer], both.page)) == paths(both)  # removals included
+
+
+def test_a_sidecar_that_changes_gets_another_path(releases: list[Release]) -> None:
+    first = plan(releases)
+    document = releases[1].document
+    assert document is not None
+    variants = {label: properties for label, properties in document.variants.items() if label != "cu128"}
+    changed = replace(releases[1], document=document.model_copy(update={"variants": variants}))
+    second = plan([releases[0], changed], first.page)
+    old, new = ({path for path in paths(made) if path.endswith(".json")} for made in (first, second))
+    assert old < new  # the old one is removed
+    assert len(new) == 2
+    assert paths(second) - new == paths(first) - old
+
+
+def test_what_is_published_is_not_copied_again(releases: list[Release]) -> None:
+    first = plan(releases)
+    known = [
+        replace(
+            release,
+            wheels=tuple(replace(wheel, metadata=b"", published=True) for wheel in release.wheels),
+        )
+        for release in releases
+    ]
+    again = plan(known, first.page)
+    assert again.page == first.page
+    assert all(path.endswith("-variants.json") for path in paths(again))
 
 
 def test_the_page_lists_every_file_with_its_hash_and_metadata(releases: list[Release]) -> None:
@@ -178,11 +218,14 @@ def test_a_refused_release_stays_as_it_is_published(releases: list[Release]) -> 
     assert [file.filename for file in page(fewer).files] == ["vdemo-1.0-py3-none-any.whl"]
     assert fewer.dropped == (("vdemo", "2.0"),)
     gone = {step.path for step in fewer.steps if isinstance(step, Delete)}
-    assert gone == {step.path for step in plan(releases[1:]).steps if step.path.startswith(FILES)}
+    assert gone == {path for path in paths(plan(releases)) if "/vdemo-2.0" in path}
 
 
 def test_files_of_a_release(releases: list[Release]) -> None:
-    assert release_files(releases[0]) == [
-        step.path for step in plan(releases[:1]).steps if step.path.startswith(FILES)
+    made = page(plan(releases))
+    first, second = (release_files(made, release.key) for release in releases)
+    assert [path.rpartition("/")[2] for path in first] == [
+        "vdemo-1.0-py3-none-any.whl",
+        "vdemo-1.0-py3-none-any.whl.metadata",
     ]
-    assert sum(path.endswith("/vdemo-2.0-variants.json") for path in release_files(releases[1])) == 1
+    assert {*first, *second} == paths(plan(releases))
