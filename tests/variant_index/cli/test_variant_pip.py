@@ -238,7 +238,11 @@ def test_a_failure_that_pip_overlooks_counts(tmp_path: Path, shell: Shell, index
     ("arguments", "message"),
     [
         (["-i", "ftp://host/"], "http, https or file URL"),
-        (["-i", "https://user:secret@host/"], "not supported yet"),
+        (["-i", "ftp://user:secret@host/"], "http, https or file URL"),
+        (["-i", "file:///no/such/folder"], "index file:///no/such/folder: no such folder"),
+        (["--no-index", "-f", "no-such-folder"], "no-such-folder: no such file or folder"),
+        (["--keyring-provider", "1password"], "auto, import, subprocess, disabled"),
+        (["-i", "https://host.example/", "--client-cert", "/nonexistent"], "/nonexistent"),
         (["--index", "u", "--no-in"], "write the option in full"),
         (["--timeout", "soon"], "timeout"),
         (["-i", "https://host.example/", "--cert", "/nonexistent"], "/nonexistent"),
@@ -310,17 +314,42 @@ def test_extra_indexes_have_what_the_first_has_not(shell: Shell, index: FakeInde
 
 
 @posix_only
-def test_a_requirements_file_may_not_name_sources(shell: Shell, index: FakeIndex, poison: FakeIndex) -> None:
-    (shell.folder / "good.txt").write_text(f"{NAME}\n")
-    (shell.folder / "bad.txt").write_text(f"-r good.txt\n--extra-index-url {poison.url}\n")
-    done = shell.variant_pip("install", "--target", "target", "-r", "good.txt", "-i", index.url)
+@pytest.mark.parametrize("kind", ["option", "short option", "variable", "file", "isolated"])
+def test_sources_in_requirements_files_do_not_get_past_the_shim(
+    kind: str, shell: Shell, index: FakeIndex, poison: FakeIndex
+) -> None:
+    (shell.folder / "deep").mkdir()
+    (shell.folder / "r.txt").write_text("-c deep/c.txt\n\n")
+    (shell.folder / "deep" / "c.txt").write_text(
+        f"-i {index.url} \\\n --pre\n--extra-index-url {poison.url}\n"
+    )
+    (shell.folder / "own.conf").write_text("[install]\nconstraint = deep/c.txt\n")
+    options, variables = {
+        "option": (["--requirement=r.txt"], {}),
+        "short option": (["-qr", "r.txt"], {}),
+        "variable": ([], {"PIP_CONSTRAINT": "deep/c.txt"}),
+        "file": ([], {"PIP_CONFIG_FILE": "own.conf"}),
+        "isolated": (["--isolated", "--retries=0"], {"PIP_CONFIG_FILE": "own.conf"}),
+    }[kind]
+    arguments = (*INSTALL, "-i", poison.url, *options)
+    assert shell.plain_pip(*arguments, **variables).returncode == 0
+    assert "-99.0-" in shell.installed()  # the control: pip by itself follows the file
+    asked = poison.asked(NAME)
+    done = shell.variant_pip(*arguments, "--upgrade", **variables)
     assert done.returncode == 0, done.stderr
-    assert shell.installed().endswith("-cu128.whl")
-    for options, variables in ((["-r", "bad.txt"], {}), ([NAME], {"PIP_CONSTRAINT": "bad.txt"})):
-        done = shell.variant_pip("install", *options, "-i", index.url, **variables)
-        assert done.returncode == 2
-        assert "bad.txt, line 2: --extra-index-url" in done.stderr
-    assert poison.requests == []
+    assert shell.installed() == f"{NAME}-2.0-py3-none-any-cu128.whl"
+    assert poison.asked(NAME) == asked
+
+
+@posix_only
+def test_hashes_and_messages_of_requirements_files_stay(shell: Shell, index: FakeIndex) -> None:
+    (shell.folder / "r.txt").write_text(
+        f"--index-url {index.url}\n\n{NAME}==1.0 \\\n    --hash=sha256:{'0' * 64}\n"
+    )
+    done = shell.variant_pip("install", "--target", "target", "-r", "r.txt")
+    assert done.returncode == 1
+    assert "r.txt (line 3)" in done.stderr + done.stdout
+    assert f"Expected sha256 {'0' * 64}" in done.stderr
 
 
 @posix_only
