@@ -105,10 +105,14 @@ def _run_behind_shim(
     from variant_index.clients.process import run_client
     from variant_index.shim.endpoint import Endpoint
     from variant_index.shim.journal import Journal
+    from variant_index.upstream.routing import read_routing
 
     indexes = [(index, _sources(index), torch(index)) for index in takeover.indexes]
     endpoints = {index.name: Endpoint.open() for index in takeover.indexes}
-    network = _network(takeover, [source for _, sources, _ in indexes for source in sources])
+    routing = read_routing(os.environ)
+    network = _network(
+        takeover, [*(source for _, sources, _ in indexes for source in sources), *routing.sources]
+    )
     journal = Journal()
     tags = _once(lambda: _tags(takeover.python()))
     machine = _once(lambda: detection.profile(lambda line: journal.warn([line])))
@@ -135,7 +139,9 @@ def _run_behind_shim(
                     journal,
                     torch=settings,
                     endpoint=endpoints[index.name],
+                    routing=routing,
                     every_variant=takeover.locks,
+                    extensions=extension_settings(takeover.python()),
                 )
                 until_the_end.enter_context(server)
 
@@ -147,9 +153,10 @@ def _run_behind_shim(
 
 def _report(takeover: Takeover, journal: Journal, status: int) -> int:
     from variant_index.clients.pip.report import exit_status, report_lines
+    from variant_index.shim.every_variant import OTHER_MACHINES
 
     hints = journal.hints if status != 0 else ()
-    chosen = () if takeover.locks else journal.chosen()
+    chosen = [one for one in journal.chosen() if one.reason != OTHER_MACHINES]
     lines = report_lines(chosen, (*journal.warnings, *hints), journal.failures, quiet=takeover.quiet)
     for line in lines:
         kind, colon, rest = line.partition(": ")
@@ -175,27 +182,31 @@ def _once(ask: Callable[[], _T]) -> Callable[[], _T]:
 
 
 def _sources(index: Index) -> list[Source]:
+    from variant_index.upstream.local import check_local
     from variant_index.upstream.source import Source
 
-    return [
-        *(Source(url if "://" in url else Path(url).absolute().as_uri()) for url in index.urls),
-        *map(Source.find_links, index.find_links),
-    ]
+    sources = [*map(Source.index, index.urls), *map(Source.find_links, index.find_links)]
+    check_local(sources)
+    return sources
 
 
 def _network(takeover: Takeover, sources: Sequence[Source]) -> Network:
+    from variant_index.cli.pip_upstream import named_certificates
     from variant_index.upstream.cache import DiskCache
     from variant_index.upstream.credentials import Credentials
+    from variant_index.upstream.keyring import Keyring
     from variant_index.upstream.network import Network
 
     options = takeover.network
+    keyring = Keyring("auto") if options.keyring else None
     return Network(
-        options.cert,
+        options.cert or named_certificates(os.environ),
         options.proxy,
         options.trusted_hosts,
         options.timeout,
-        cache=DiskCache.of_user(),
-        credentials=Credentials(sources, environment=os.environ),
+        DiskCache.of_user(),
+        client_cert=options.client_cert,
+        credentials=Credentials(sources, environment=os.environ, keyring=keyring),
     )
 
 

@@ -52,6 +52,8 @@ class NetworkOptions:
     proxy: str | None = None
     trusted_hosts: tuple[str, ...] = ()
     timeout: float = 15.0
+    client_cert: str | None = None
+    keyring: bool = True
 
 
 @dataclass(frozen=True, slots=True)

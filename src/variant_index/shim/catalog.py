@@ -43,6 +43,9 @@ __all__ = ["Catalog", "Page"]
 
 _Documents = Mapping[Version, "VariantsDocument"]
 
+_ONE_BACKEND: Final = (
+    "PyTorch's index has another version for every backend, so the lock file is for machines like this one"
+)
 _SIDECAR_MARK: Final = b"-variants.json"
 # Both find any link that is not surely absolute; a false alarm only means that the page is parsed.
 _RELATIVE_IN_JSON: Final = re.compile(rb'"url"\s*:\s*"(?!https?://)')
@@ -209,6 +212,8 @@ class Catalog:
             return Presented(name, tuple(map(Listed, found)), ()) if found else None
         presented = present_family(project, found)
         self._journal.warn(presented.warnings)
+        if self._every_variant:
+            self._journal.warn([f"{name}: {_ONE_BACKEND}"])
         if (note := held_back_note(project)) is not None:
             self._journal.hint(note)
         return presented

@@ -16,9 +16,10 @@ from variant_index.shim.present import Chosen, Listed, Presented, legal_filename
 from variant_index.upstream.releases import Release, Releases
 from variant_index.upstream.sidecar import STRONG_HASHES
 
-__all__ = ["with_every_variant"]
+__all__ = ["OTHER_MACHINES", "with_every_variant"]
 
-_WHY: Final = "listed for other machines"
+OTHER_MACHINES: Final = "listed for other machines"
+"""Why a file that was not chosen is on the page; installers see it as the reason of a yank."""
 
 
 def with_every_variant(presented: Presented, releases: Releases) -> Presented:
@@ -50,6 +51,6 @@ def _others(release: Release, shown: set[str]) -> Iterator[Listed]:
     for wheel, file in release.wheels.items():
         if wheel.filename in shown or not any(algorithm in file.hashes for algorithm in STRONG_HASHES):
             continue
-        named = replace(file, filename=legal_filename(wheel), yanked=file.yanked or _WHY)
-        chosen = Chosen(release.name, str(release.version), wheel.label, _WHY, wheel.filename)
+        named = replace(file, filename=legal_filename(wheel), yanked=file.yanked or OTHER_MACHINES)
+        chosen = Chosen(release.name, str(release.version), wheel.label, OTHER_MACHINES, wheel.filename)
         yield Listed(named, chosen if wheel.label else None)

@@ -62,7 +62,9 @@ def take_over(
     # What pip itself would be told: the tool's own options, then what it hands through.
     handed = tuple(word for value in line.all("pip-args") for word in shlex.split(value))
     own = [f"--{name}={value}" for name in sorted(_SOURCES) for value in line.all(name) if name != "no-index"]
-    own += [f"--{name}={value}" for name in ("cert", "trusted-host") for value in line.all(name)]
+    own += [
+        f"--{name}={value}" for name in ("cert", "client-cert", "trusted-host") for value in line.all(name)
+    ]
     own += ["--no-index"] if line.given("no-index") else []
     pip = parse_arguments(("install", *own, *handed))
     configuration = read_configuration(environment, Interpreter(python, program).prefix(), isolated=False)
@@ -151,4 +153,5 @@ def _network(configuration: PipConfiguration, pip: PipArguments) -> NetworkOptio
         configuration.value(pip, "proxy") or None,
         configuration.values(pip, "trusted-host"),
         configuration.timeout(pip),
+        configuration.value(pip, "client-cert"),
     )

@@ -109,6 +109,7 @@ def take_over(
         configuration.value(pip, "proxy") or None,
         configuration.values(pip, "trusted-host"),
         configuration.timeout(pip),
+        configuration.value(pip, "client-cert"),
     )
     quiet = line.given("quiet")
     return Takeover((index,), child, lambda: python, network, quiet=quiet, warnings=warnings)

@@ -304,7 +304,9 @@ def _network(line: CommandLine, environment: Mapping[str, str]) -> NetworkOption
         timeout = float(environment.get("UV_HTTP_TIMEOUT") or 30)
     except ValueError:
         timeout = 30.0
-    return NetworkOptions(trusted_hosts=hosts, timeout=timeout)
+    # uv asks no keyring, unless told to.
+    keyring = line.last("keyring-provider") or environment.get("UV_KEYRING_PROVIDER")
+    return NetworkOptions(trusted_hosts=hosts, timeout=timeout, keyring=keyring == "subprocess")
 
 
 def _find_python(
