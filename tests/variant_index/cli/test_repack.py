@@ -66,6 +66,13 @@ def test_a_run_and_a_second_one(tmp_path: Path) -> None:
     ]
 
 
+def test_the_output_may_lie_in_the_input(tmp_path: Path) -> None:
+    make_builds(tmp_path)
+    for _ in range(2):
+        done = run(".", "--out", "wheels", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_batch_goes_on_and_ends_with_the_list(tmp_path: Path) -> None:
     make_builds(tmp_path / "whl")
     (tmp_path / "whl" / f"torch-2.9.0+xpu-{TAGS}.whl").write_bytes(b"no zip")

@@ -21,6 +21,7 @@ from variant_index.repack.carry_out import Outcome, carry_out
 from variant_index.repack.load import find_wheels, load_rules, read_sources
 from variant_index.repack.plan import plan_repack
 from variant_index.repack.record import RECORDS, Records
+from variant_index.repack.rules import parse_rules
 from variant_index.wheel.archive import Archive
 from variant_index.wheel.read import read_wheel
 from variant_index.wheel.record import content_row, render_rows
@@ -131,6 +132,25 @@ def test_another_source_does_not_replace_silently(tmp_path: Path) -> None:
     assert states(repack(source, out)) == [("done",)]
 
 
+def test_everything_is_written_again_when_asked_for(tmp_path: Path) -> None:
+    source, out = make_torch(tmp_path), tmp_path / "out"
+    repack(source, out)
+    inode = (out / CUDA).stat().st_ino
+    assert states(repack(source, out, force=True)) == [("written",)]
+    assert (out / CUDA).stat().st_ino != inode
+
+
+def test_other_rules_do_not_replace_silently(tmp_path: Path) -> None:
+    source, out = make_torch(tmp_path), tmp_path / "out"
+    repack(source, out)
+    found, _ = read_sources(find_wheels([source], out))
+    rules = parse_rules(
+        b'[[rule]]\nlabel = "cu126"\nproperties = "nvidia :: cuda_version_lower_bound :: 12.6"', "r.toml"
+    )
+    (failed,) = carry_out(plan_repack(found, [rules]).planned, out)
+    assert "exists with other content; --force replaces it" in str(failed.error)
+
+
 def test_a_touched_wheel_is_looked_at_again(tmp_path: Path) -> None:
     source, out = make_torch(tmp_path), tmp_path / "out"
     repack(source, out)
@@ -198,6 +218,37 @@ def test_an_interrupted_run_leaves_nothing_half(tmp_path: Path) -> None:
     running.close()  # type: ignore[attr-defined]
     assert [path.name for path in (tmp_path / "out").glob(".*")] == []
     assert len(states(repack(tmp_path / "whl", tmp_path / "out"))) == 3
+
+
+def test_stopping_stops_in_the_middle_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("variant_index.wheel.rewrite._CHUNK", 1000)
+    for backend in ("cu126", "cu128"):
+        make_torch(tmp_path / "whl", backend, size=5000)
+    found, _ = read_sources(find_wheels([tmp_path / "whl"], tmp_path / "out"))
+    planned = plan_repack(found, load_rules()).planned
+    first, second = (tmp_path / "out" / one.targets[0].name for one in planned)
+    in_second, go_on = threading.Event(), threading.Event()
+
+    def progress(_: int) -> None:
+        if first.exists():
+            in_second.set()
+            go_on.wait(10)
+
+    running = carry_out(planned, tmp_path / "out", jobs=1, progress=progress)
+    next(iter(running))
+    assert in_second.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    running.close()  # type: ignore[attr-defined]
+    assert first.exists()
+    assert not second.exists()
+    assert left_over(tmp_path / "out") == []
+
+
+def test_wheels_that_build_refuses_are_refused(tmp_path: Path) -> None:
+    other = make_torch(tmp_path).rename(tmp_path / "torch-2.9.0+cu126-cp312-cp312-win_amd64.whl")
+    found, (refused,) = read_sources([other])
+    assert not found
+    assert "the tags in its WHEEL file are not those of the file name" in refused.reason
 
 
 _KILLED = """

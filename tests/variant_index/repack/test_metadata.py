@@ -121,6 +121,16 @@ def test_what_only_the_machine_knows_is_refused() -> None:
     assert edit(text) == []
 
 
+def test_refuses_to_rename_to_what_is_no_name() -> None:
+    with pytest.raises(InputError, match="'b c>=1' is not a requirement"):
+        edit("a>=1", dependencies=Dependencies(rename=((parse_pattern("a"), "b c"),)))
+
+
+def test_what_is_added_stands_with_its_like() -> None:
+    changed, _ = edit_metadata(metadata("a"), Edits(None, None, None, Dependencies(add=("b",)), {}))
+    assert changed == metadata("a", "b")
+
+
 @pytest.mark.parametrize("text", ["a b c", "a==", "a; os_name ==", "-x"])
 def test_refuses_to_add_what_is_no_requirement(text: str) -> None:
     with pytest.raises(InputError, match="is not a requirement"):

@@ -206,6 +206,8 @@ def test_all_wheels_of_a_release_agree() -> None:
     ]
     combined = combine(documents)
     assert {"cu126", "cu126_aarch64", "rocm6.4"} <= combined.variants.keys()
+    assert "110_real" in combined.variants["cu130_aarch64"]["nvidia"]["sm_arch"]
+    assert "110_real" not in combined.variants["cu130"]["nvidia"]["sm_arch"]
     alone = plan(sources[0]).planned[0].targets[0].document
     assert alone == decided.planned[0].targets[0].document
 
