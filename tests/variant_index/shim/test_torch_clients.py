@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from tests.making import make_wheel
 from tests.variant_index.shim.family import NAME, write_release, write_sidecar
@@ -317,8 +319,24 @@ def test_explain_agrees_with_pip(user: User) -> None:
     assert lines[0] == "torch 2.14.1"
     assert lines[3].split()[:3] == ["*", "1", "cu126"]
     assert "needs CUDA ≥ 13.0, driver supports 12.8" in done.stdout
-    assert "2.15.0 is installed only by ==" in done.stderr
-    assert "installed only by" not in user.explain("torch==2.9.0", **V100).stderr
+    assert "2.15.0 is installed only by ==" in done.stdout
+    assert done.stderr == ""
+    assert "installed only by" not in user.explain("torch==2.9.0", **V100).stdout
+
+
+def test_explain_says_where_the_family_comes_from_and_what_was_passed_over(user: User) -> None:
+    done = user.explain("torch", "torchvision", "--json", **V100)
+    assert done.returncode == 0, done.stderr
+    torch, vision = json.loads(done.stdout)["requirements"]
+    for report in (torch, vision):
+        assert (report["source"]["kind"], report["source"]["url"]) == ("pytorch", user.torch.url)
+        assert report["selected"]["label"] == "cu126"
+        assert {one["label"] for one in report["platforms"]} <= {"cu126", None}
+    newer = {one["version"]: one["reason"] for one in torch["newer"]}
+    assert newer["2.15.0"].startswith("torch 2.15.0 has no build for this machine's GPU")
+    assert list(newer) == sorted(newer, key=Version, reverse=True)
+    pinned = json.loads(user.explain("torch==2.9.0", "--json", **V100).stdout)
+    assert {one["reason"] for one in pinned["newer"]} == {"does not match ==2.9.0"}
 
 
 def test_explain_takes_the_options(user: User) -> None:
