@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from tests.making import make_wheel
 from tests.variant_index.shim.serving import Answer
@@ -285,3 +286,11 @@ def test_a_folder_that_fails_is_an_error_and_no_smaller_page(served: Served, tor
     assert answer.status == 424
     assert "/whl/cu128/torch/ answered 500" in answer.body.decode()
     assert served.journal.failures
+
+
+def test_releases_without_a_usable_build_say_why(torch: FakeTorch) -> None:
+    torch.add("cu126", "torch-2.8.0+cu126-cp311-cp311-manylinux_2_28_x86_64.whl")
+    torch.add("cu130", f"torchao-0.15.0+cu130-{LINUX}.whl")
+    torch.publish(["cpu", "cu126", "cu128", "cu130"])
+    reasons = project(torch).unusable
+    assert reasons == {Version("2.8.0"): "none of its wheels fits this interpreter"}

@@ -51,10 +51,11 @@ def build(
     tags: str = f"cp312-cp312-{LINUX}",
     hashed: bool = True,
     yanked: bool = False,
+    needs: str | None = None,
 ) -> Build:
     wheel = WheelFilename.parse(f"{name}-{version}-{tags}.whl")
     url = f"https://download.pytorch.org/whl/{folder + '/' if folder else ''}{wheel.filename}"
-    file = ProjectFile(wheel.filename, url, {"sha256": "0" * 64} if hashed else {}, yanked=yanked)
+    file = ProjectFile(wheel.filename, url, {"sha256": "0" * 64} if hashed else {}, needs, yanked)
     return Build(parse_backend(folder) if folder else None, wheel, Version(version), file)
 
 
@@ -447,3 +448,15 @@ def test_the_family_is_never_split_where_it_need_not_be(
         }
         if twin.backend.folder in usable:
             assert decision.backend == twin.backend
+
+
+def test_builds_for_another_python_are_refused() -> None:
+    """PyTorch's own pages name no Python, but those of mirrors do."""
+    builds = sorted_builds(
+        [build("cu128", "2.9.0+cu128", needs=">=3.13"), build("cu126", "2.9.0+cu126", needs=">=3.10")]
+    )
+    tags = TargetTags([f"cp312-cp312-{LINUX}"], "3.12.1")
+    (decision,) = decided(builds, V100, tags=tags).values()
+    assert decision.label == "cu126"
+    assert [one.reason for one in decision.refused] == ["requires Python >=3.13, the target has 3.12.1"]
+    assert decided(builds, V100, tags=tags.for_any_python())["2.9.0"].label == "cu128"

@@ -9,7 +9,9 @@ import sys
 import venv
 from pathlib import Path
 
+import pip
 import pytest
+from packaging.version import Version
 
 from variant_index.clients.pip.interpreter import (
     Interpreter,
@@ -19,6 +21,21 @@ from variant_index.clients.pip.interpreter import (
 )
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="folders as on POSIX")
+
+
+def test_the_version_of_its_pip(without_pip: Path, tmp_path: Path) -> None:
+    assert Interpreter(sys.executable, "own").pip_version() == Version(pip.__version__).release
+    assert Interpreter(str(without_pip / "bin" / "python"), "other").pip_version() == ()
+    environment = with_pip(tmp_path / "env")
+    (module,) = environment.glob("lib/python*/site-packages/pip/__init__.py")
+    interpreter = Interpreter(str(environment / "bin" / "python"), "other")
+    for text, version in (
+        ('__version__ = "22.3.1"', (22, 3, 1)),
+        ("a = 1\n__version__ = '26.4.dev0'\n", (26, 4)),
+        ('__version__ = "oops"', ()),
+    ):
+        module.write_text(text)
+        assert interpreter.pip_version() == version
 
 
 @pytest.fixture(scope="module")
