@@ -68,9 +68,8 @@ class UvConfiguration:
 
 # Meaningful in pyproject.toml only; uv refuses them in a uv.toml.
 _PROJECT_ONLY: Final = frozenset(
-    {"workspace", "sources", "managed", "package", "default-groups", "dependency-groups", "dev-dependencies"}
-    | {"override-dependencies", "constraint-dependencies", "build-constraint-dependencies", "environments"}
-    | {"required-environments", "conflicts", "build-backend", "exclude-dependencies"}
+    {"build-backend", "conflicts", "default-groups", "dependency-groups", "dev-dependencies", "environments"}
+    | {"managed", "package", "required-environments", "sources", "workspace"}
 )
 
 

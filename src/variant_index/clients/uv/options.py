@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from variant_index.clients.command_line import Syntax, names
 
-__all__ = ["SYNTAX"]
+__all__ = ["RUN_SYNTAX", "SYNTAX"]
 
 SYNTAX: Final = Syntax(
     valued=names("""
@@ -31,4 +32,7 @@ SYNTAX: Final = Syntax(
         | {"config-file", "no-config"}
     ),
 )
-"""Of all commands together: no name means two things in them but `-m`, which takes no value here."""
+"""Of `uv pip`, and near enough for the commands that are refused."""
+
+RUN_SYNTAX: Final = replace(SYNTAX, valued=SYNTAX.valued - {"no-binary", "script"})
+"""Of `uv run` and `uv tool run`, where the words behind the options belong to another program."""

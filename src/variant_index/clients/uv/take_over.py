@@ -22,7 +22,7 @@ from variant_index.clients.takeover import (
 )
 from variant_index.clients.toml_file import find_upwards
 from variant_index.clients.uv.configuration import UvConfiguration, read_configuration
-from variant_index.clients.uv.options import SYNTAX
+from variant_index.clients.uv.options import RUN_SYNTAX, SYNTAX
 from variant_index.errors import printable
 
 __all__ = ["PYPI", "take_over", "uv_environment", "uv_index"]
@@ -65,7 +65,8 @@ def take_over(
     words = ("tool", "run", *line.words) if uvx else line.words
     if words[:1] == ("run",) or words[:2] == ("tool", "run"):
         # What follows the command belongs to the program that is run.
-        line = read_command_line(arguments, SYNTAX, last_word=1 if uvx else 2 if words[0] == "run" else 3)
+        last_word = 1 if uvx else 2 if words[0] == "run" else 3
+        line = read_command_line(arguments, RUN_SYNTAX, last_word=last_word)
         words = ("tool", "run", *line.words) if uvx else line.words
     if line.given("help", "version"):
         return AsIs()
