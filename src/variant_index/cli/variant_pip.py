@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from variant_index.clients.pip.requirements import Requirements
     from variant_index.clients.pip.taken import Evidence
     from variant_index.detection import DetectionSettings
+    from variant_index.extensions.settings import ExtensionSettings
     from variant_index.model.machine import MachineProfile
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.file_table import FileTable
@@ -135,6 +136,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
                 torch=upstream.torch,
                 endpoint=endpoint,
                 routing=upstream.routing,
+                extensions=_extensions(arguments, requirements, target),
             )
             until_pip_ends.enter_context(server)
             served.append((journal, server.files))
@@ -211,7 +213,7 @@ def _pip_files(settings: ChildSettings, proof: Evidence) -> Iterator[tuple[Mappi
         environment = settings.environment
         if settings.configuration is not None:
             file = Path(folder, "pip.conf")
-            file.touch(0o600)  # it may hold the password of a proxy
+            file.touch(0o600)  # as the user's own may be
             file.write_text(settings.configuration)
             environment = {**environment, "PIP_CONFIG_FILE": str(file)}
         yield environment, replace(proof, path=Path(folder, "report.json")) if wanted else proof
@@ -300,6 +302,20 @@ def _machine(
     detection: DetectionSettings, journal: Journal, platforms: Sequence[str]
 ) -> Callable[[], MachineProfile]:
     return lambda: detection.profile(lambda line: journal.warn([line]), platforms)
+
+
+def _extensions(
+    arguments: PipArguments, requirements: Requirements, target: Interpreter
+) -> ExtensionSettings:
+    """Return what is installed, where pip looks at that, and what the command asks of torch."""
+    from variant_index.cli.extension_settings import extension_settings
+    from variant_index.clients.pip.requirements_line import logical_lines
+
+    ignored = {"-t", "-I", "--target", "--ignore-installed"}
+    words = {word.partition("=")[0] for word in arguments.original}
+    installs = arguments.command == "install" and not ignored & words
+    lines = [line for file in requirements.files.values() for _, line in logical_lines(file.text, os.environ)]
+    return extension_settings((lambda: target.executable) if installs else None, [*arguments.passed, *lines])
 
 
 def _tags(

@@ -199,12 +199,13 @@ def test_the_keyring_is_asked_for_the_host_too_and_not_for_others(
 def test_a_wrong_login_ends_with_one_more_try(
     index: FakeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_program(tmp_path / "bin", monkeypatch, {(index.url, ""): "wrong"})
+    log = make_program(tmp_path / "bin", monkeypatch, {(index.url, ""): "wrong"})
     source = Source(index.url)
     asking = network(source, keyring=Keyring("subprocess"))
     assert asking.get(source.project_url("x"), limit=LIMIT).status == 401
     assert asking.get(source.project_url("x"), limit=LIMIT).status == 401
     assert len(index.requests) == 3
+    assert len(log.read_text().splitlines()) == 1
     with pytest.raises(UpstreamError, match="answered 401 for project x: the login for it was not accepted"):
         Upstream([with_login(index, "user:wrong")], network(with_login(index, "user:wrong"))).project("x")
 
