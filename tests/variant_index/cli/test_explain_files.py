@@ -104,7 +104,12 @@ def test_the_wheel_for_each_platform(
 ) -> None:
     folder = tmp_path / "platforms"
     wheels = []
-    for platform, labels in (("any", ["", "cu126"]), ("win_amd64", ["", "cu130"]), ("win_arm64", ["cu130"])):
+    for platform, labels in (
+        ("any", ["", "cu126"]),
+        ("any.win32", [""]),
+        ("win_amd64", ["", "cu130"]),
+        ("win_arm64", ["cu130"]),
+    ):
         for label in labels:
             own = {**DOCUMENT, "variants": {label: LABELS[label]}} if label else None
             name = f"{NAME}-3.0-py3-none-{platform}{label and f'-{label}'}.whl"
@@ -114,6 +119,7 @@ def test_the_wheel_for_each_platform(
     report, _ = explain(capsys, NAME, "-i", index.url)
     assert [(one["tags"].rpartition("-")[2], one["label"]) for one in report["platforms"]] == [
         ("any", "cu126"),
+        ("any.win32", ""),
         ("win_amd64", ""),
         ("win_arm64", None),
     ]

@@ -79,6 +79,10 @@ def test_requires_python_is_that_of_the_target() -> None:
     assert verdict.files[0].reason == "requires Python >=3.12, the target has 3.11.7"
 
 
+def test_sdists_need_the_right_python_too() -> None:
+    assert chosen("a", wheel("1.0"), file("a-2.0.tar.gz", requires_python=">=3.12")) == wheel("1.0").filename
+
+
 @pytest.mark.parametrize("needs", [">=3.12", ">=3.13", "==3.13.0", "<3.14,>=3.13.0"])
 def test_prereleases_of_python_count_as_their_release(needs: str) -> None:
     verdict = verdict_on("a", wheel("1.0", needs=needs), python="3.13.0rc1")
