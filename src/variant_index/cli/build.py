@@ -96,8 +96,9 @@ def _now() -> str:
 
 
 def _print(report: BuildReport) -> None:
-    lines = [release for release in report.releases if release.changed or not report.unchanged]
-    for release in lines:
+    for release in report.releases:
+        if not release.changed:
+            continue
         wheels = sum(path.endswith(".whl") for path in release.files)
         sources = sum(path.endswith(".tar.gz") for path in release.files)
         parts = [
@@ -105,10 +106,10 @@ def _print(report: BuildReport) -> None:
             *([_counted(sources, "source distribution")] if sources else []),
             *([release.sidecar] if release.sidecar else []),
         ]
-        state = f"{_counted(len(release.changed), 'file')} written" if release.changed else "up to date"
-        click.echo(f"{release.name} {release.version}: {', '.join(parts)} ({state})")
-    if report.unchanged:
-        click.echo(f"{_counted(report.unchanged, 'release')} up to date")
+        files = _counted(len(release.changed), "file")
+        click.echo(f"{release.name} {release.version}: {', '.join(parts)} ({files} written)")
+    if same := report.unchanged + sum(not release.changed for release in report.releases):
+        click.echo(f"{_counted(same, 'release')} up to date")
 
 
 def _counted(number: int, what: str) -> str:

@@ -56,7 +56,7 @@ class BuildReport(_Strict):
     Attributes:
         out: the index's folder.
         releases: what is published, by name and version.
-        unchanged: how many releases were up to date, so that nothing of them was read.
+        unchanged: how many more were up to date and are not among `releases`; 0 in JSON.
         refused: what is not, and why.
         warnings: about the index as a whole, one line each.
     """

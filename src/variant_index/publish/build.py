@@ -7,6 +7,7 @@ projects with changes. What a store cannot undo happens in its `carry_out`, all 
 from __future__ import annotations
 
 import contextlib
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +93,8 @@ def build_index(
     if default_from is not None and not is_label(default_from):
         raise InputError(f"{default_from!r} is not a label: one or more of 0-9 a-z _ . (PEP 825)")
     store: Store = FolderStore(out) if isinstance(out, Path) else out
-    states = find_states(paths, exclude=out if isinstance(out, Path) else None)
+    with _collector_paused():
+        states = find_states(paths, exclude=out if isinstance(out, Path) else None)
     if not any(
         state.name.endswith((".whl", ".tar.gz")) or release_of(state.name) is None for state in states
     ):
@@ -131,9 +133,10 @@ class _Build:
 
     def run(self, states: Sequence[FileState], *, details: bool) -> BuildReport:
         started = time.time_ns()
-        inputs, nameless = group_states(states)
-        published = self.store.stamps()
-        changes = compare(inputs, published, self.notes.stamps(), self.notes.inputs())
+        with _collector_paused():
+            inputs, nameless = group_states(states)
+            published = self.store.stamps()
+            changes = compare(inputs, published, self.notes.stamps(), self.notes.inputs())
         self.refusals += collect(self.reader(nameless, None)).refusals
         earlier = self.notes.reports() if details else self.notes.reports(warned=True)
         if changes.projects:
@@ -150,7 +153,7 @@ class _Build:
         return BuildReport(
             out=self.store.title,
             releases=sorted(self.reports, key=lambda report: (report.name, report.version)),
-            unchanged=len(untouched),
+            unchanged=0 if details else len(untouched - earlier.keys()),
             refused=[refusal_report(refusal) for refusal in self.refusals],
             warnings=[
                 f"{name} {version}: was published and is not in the input; it is no longer listed"
@@ -238,6 +241,18 @@ class _Build:
             for state, reading in read
             if is_settled(state, started) and (note := note_of(reading)) is not None
         )
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking through a million new tuples, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _counted(readings: Iterable[Reading], total: int, progress: Progress | None) -> Iterator[Reading]:

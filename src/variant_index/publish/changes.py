@@ -74,7 +74,9 @@ def group_states(states: Iterable[FileState]) -> tuple[Inputs, list[FileState]]:
 
 def inputs_digest(files: Iterable[FileState]) -> str:
     """Return a digest of the states of a release's files, which are sorted."""
-    return hashlib.blake2b(repr(list(files)).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        repr(list(map(tuple, files))).encode("utf-8", "surrogateescape"), digest_size=16
+    ).hexdigest()
 
 
 def compare(

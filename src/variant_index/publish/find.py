@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ def find_states(paths: Iterable[Path], *, exclude: Path | None = None) -> list[F
     for path in paths:
         if path.is_dir():
             # The real path of a folder below is that of this one and its name: links are not followed.
-            found.update((state.path, state) for state in _walk(str(path), str(path.resolve()), excluded))
+            _walk(str(path), str(path.resolve()), excluded, found)
         elif not path.exists():
             raise InputPathError(f"{printable(str(path))}: there is no such file or folder")
         elif not path.name.endswith(FILE_SUFFIXES):
@@ -70,31 +70,36 @@ def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Pa
     return [Path(state.path) for state in find_states(paths, exclude=exclude)]
 
 
-def _walk(folder: str, real: str, excluded: str | None) -> Iterator[FileState]:
+def _walk(folder: str, real: str, excluded: str | None, found: dict[str, FileState]) -> None:
     if real == excluded:
         return
     try:
         with os.scandir(folder) as entries:
+            # A rebuild of a large index consists of this loop.
             for entry in entries:
                 name = entry.name
-                if name.startswith("."):
-                    continue
-                if name.endswith(FILE_SUFFIXES) and not entry.is_dir():
-                    yield _state(name, entry.path, entry)
-                elif entry.is_dir(follow_symlinks=False):
-                    yield from _walk(entry.path, os.path.join(real, name), excluded)  # noqa: PTH118 -- faster
+                if name.endswith(FILE_SUFFIXES) and not name.startswith(".") and not entry.is_dir():
+                    path = entry.path
+                    try:
+                        status = entry.stat()
+                    except OSError:
+                        found[path] = FileState(name, path)  # reading it will say why
+                        continue
+                    found[path] = FileState(
+                        name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+                    )
+                elif entry.is_dir(follow_symlinks=False) and not name.startswith("."):
+                    _walk(entry.path, os.path.join(real, name), excluded, found)  # noqa: PTH118 -- faster
     except OSError as error:
         raise InputPathError(f"{printable(str(error.filename))}: {error.strerror}") from None
 
 
 def state_of(path: Path) -> FileState:
     """Return the state of a file as it is now."""
-    return _state(path.name, str(path), path)
-
-
-def _state(name: str, path: str, entry: os.DirEntry[str] | Path) -> FileState:
     try:
-        status = entry.stat()
+        status = path.stat()
     except OSError:
-        return FileState(name, path)  # reading it will say why
-    return FileState(name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return FileState(path.name, str(path))
+    return FileState(
+        path.name, str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    )

@@ -184,11 +184,14 @@ def release_of(filename: str) -> ReleaseKey | None:
     return _key(name, version)
 
 
+_version = lru_cache(maxsize=4096)(escaped_version)
+
+
 @lru_cache(maxsize=4096)  # the files of a release ask for the same
 def _key(name: str, version: str) -> ReleaseKey | None:
     if not _STEM.fullmatch(f"{name}-{version}"):
         return None
     try:
-        return canonical_name(name), escaped_version(version)
+        return canonical_name(name), _version(version)
     except FilenameError:
         return None
