@@ -168,11 +168,10 @@ def _explainer(
     from variant_index.upstream.remote_wheel import WheelReader
     from variant_index.upstream.sidecar import SidecarReader
 
-    no_index = False
     for option in in_files:
         # As pip has it: an index in a file replaces those named before it, all else adds.
         if option.name == "no-index":
-            no_index = True
+            options = replace(options, no_index=True)
         elif option.name == "index-url":
             options = replace(options, index_url=option.value, extra_index_urls=())
         elif option.name == "extra-index-url":
@@ -181,16 +180,14 @@ def _explainer(
             options = replace(options, find_links=(*options.find_links, option.value))
         elif option.name == "trusted-host":
             options = replace(options, trusted_hosts=(*options.trusted_hosts, option.value))
-    sources = [one for one in options.sources() if not (no_index and one.kind == "index")]
-    network = options.network()
-    torch = options.torch()
+    network, torch, routing = options.network(), options.torch(), options.routing()
     return Explainer(
-        Upstream(sources, network),
+        Upstream(options.sources(), network, routing),
         SidecarReader(network),
         WheelVerifier(WheelReader(network)),
         machine=lambda: detection.profile(partial(say, "warning")).supported(),
         tags=target.tags,
-        family=None if no_index else TorchFamily.open(torch, network),
+        family=TorchFamily.open(torch, network, routing),
         prefer=torch.prefer,
         prereleases=pre,
     )

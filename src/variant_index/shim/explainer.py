@@ -143,7 +143,7 @@ class Explainer:
             VariantIndexError: the machine could not be asked.
         """
         requirement = Requirement(f"{name}{specifier}")
-        if self._family is not None and name in self._family:
+        if self._family is not None and name in self._family and not self._upstream.is_routed(name):
             return self._explain_family(requirement, self._family)
         fetched = self._upstream.project(name)
         if fetched is None:

@@ -28,7 +28,6 @@ from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.spliced import NewHashes, SpliceStreamer
 from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.verification import WheelVerifier
-from variant_index.torch_index.family import TORCH
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
@@ -92,7 +91,7 @@ class ShimServer:
         wheels = LocalWheels()
         reader, hashes = WheelReader(network), NewHashes(network)
         verifier = WheelVerifier(reader)
-        family = _family(torch, network, routing)
+        family = TorchFamily.open(torch, network, routing) if torch is not None else None
         catalog = Catalog(
             Upstream(sources, network, routing),
             SidecarReader(network),
@@ -127,13 +126,6 @@ class ShimServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-
-def _family(torch: TorchSettings | None, network: Network, routing: Routing | None) -> TorchFamily | None:
-    """Return the torch family; it follows torch, so where that is routed elsewhere there is none."""
-    if torch is None or (routing is not None and routing.source(TORCH) is not None):
-        return None
-    return TorchFamily.open(torch, network)
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):

@@ -21,6 +21,7 @@ from variant_index.torch_index.family import FAMILY, TORCH
 from variant_index.torch_index.reader import TorchIndex, TorchProject
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
+from variant_index.upstream.routing import Routing
 
 __all__ = ["FamilyProject", "TorchFamily", "held_back_note", "present_family"]
 
@@ -69,9 +70,14 @@ class TorchFamily:
         self._known: dict[str, tuple[TorchProject, FamilyBackend | None, FamilyProject]] = {}
 
     @classmethod
-    def open(cls, settings: TorchSettings, network: Network) -> TorchFamily | None:
-        """Return the family as set up, None where it comes from the user's index like all else."""
-        if settings.source is None:
+    def open(
+        cls, settings: TorchSettings, network: Network, routing: Routing | None = None
+    ) -> TorchFamily | None:
+        """Return the family as set up, None where it comes from the user's index like all else.
+
+        The family follows torch, so where `routing` names the index of torch there is none either.
+        """
+        if settings.source is None or (routing is not None and routing.source(TORCH) is not None):
             return None
         index = TorchIndex(settings.source, network, settings.backends)
         return cls(index, settings.prefer, allow_unhashed=settings.allow_unhashed)
