@@ -170,7 +170,7 @@ def _file(target: Target, out: Path, state: _State) -> RepackedFile:
         version=target.filename.version,
         label=target.filename.label,
         properties=[str(item) for item in target.properties],
-        dependencies=list(target.changes),
+        changes=list(target.changes),
         state=state,
     )
 
@@ -193,7 +193,7 @@ def _print(report: RepackReport) -> None:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
         if report.dry_run:
-            for line in (*_shortened(file.properties), *file.dependencies):
+            for line in (*_shortened(file.properties), *file.changes):
                 click.echo(f"    {printable(line)}")
 
 

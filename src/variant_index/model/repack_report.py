@@ -47,7 +47,7 @@ class RepackedFile(_Strict):
         version: its version as in the file name.
         label: the variant label, `""` for the plain wheel.
         properties: the variant's properties, each `namespace :: feature :: value`, sorted.
-        dependencies: each changed requirement: `- old`, `+ new` or `old -> new`.
+        changes: each changed requirement, `- old`, `+ new` or `old -> new`; the tags where WHEEL had others.
         state: `planned` (a dry run), `written`, or `done`: it was there already.
     """
 
@@ -56,7 +56,7 @@ class RepackedFile(_Strict):
     version: str
     label: str
     properties: list[str]
-    dependencies: list[str]
+    changes: list[str]
     state: Literal["planned", "written", "done"]
 
 

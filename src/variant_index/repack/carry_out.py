@@ -176,7 +176,11 @@ class _Work:
                 target.filename,
                 self._out,
                 document=target.document,
-                metadata=target.metadata if target.metadata != contents.metadata else None,
+                written={
+                    name: content
+                    for name, content in target.written.items()
+                    if (name, content) != ("METADATA", contents.metadata)
+                },
                 force=self._force,
                 progress=self._quietly if number else self._on_bytes,
             )

@@ -14,12 +14,15 @@ from variant_index.publish.find import find_files
 from variant_index.repack.plan import Refused, SourceWheel
 from variant_index.repack.rules import RuleSet, parse_rules
 from variant_index.wheel.archive import Archive
-from variant_index.wheel.read import read_contents, read_record, refuse_broken
+from variant_index.wheel.read import read_contents, read_record, read_wheel_file, refuse_broken
 
 __all__ = ["BUILT_IN", "built_in_text", "find_wheels", "load_rules", "read_sources", "source_digest"]
 
 BUILT_IN = ("pytorch", "torch-extension", "cupy", "jax")
 """The rule sets that come with the package, in the order they are asked."""
+
+
+_OTHER_TAGS = "WHL206"  # a rule may correct these
 
 
 def built_in_text(name: str) -> bytes:
@@ -87,10 +90,12 @@ def _read(path: Path) -> SourceWheel:
     with Archive(path) as archive:
         archive.check_framing()
         contents = read_contents(archive, filename)
-        refuse_broken(contents)
+        refuse_broken(contents, but=(_OTHER_TAGS,))
+        other_tags = any(finding.code == _OTHER_TAGS for finding in contents.findings)
+        wheel_file = read_wheel_file(archive, contents.dist_info) if other_tags else None
         digest = source_digest(archive, contents.dist_info)
     folders = tuple(reversed(path.absolute().parts[1:-1]))
-    return SourceWheel(str(path), folders, filename, contents.metadata, contents.size, digest)
+    return SourceWheel(str(path), folders, filename, contents.metadata, contents.size, digest, wheel_file)
 
 
 def source_digest(archive: Archive, dist_info: str) -> str:

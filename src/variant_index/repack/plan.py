@@ -18,6 +18,7 @@ from variant_index.repack.patterns import BACKEND_PROPERTIES, Fields, fill_in
 from variant_index.repack.rules import Rule, RuleSet
 from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.family import torch_release
+from variant_index.wheel.headers import change_headers
 from variant_index.wheel.relabel import variant_label
 
 __all__ = ["LeftOut", "Plan", "PlanError", "Planned", "Refused", "SourceWheel", "Target", "plan_repack"]
@@ -40,6 +41,7 @@ class SourceWheel:
         metadata: the bytes of its METADATA.
         size: its size in bytes.
         digest: SHA-256 of its RECORD and its zip directory: equal for equal content.
+        wheel_file: the bytes of its WHEEL when the tags there are not those of the file name.
     """
 
     path: str
@@ -48,6 +50,7 @@ class SourceWheel:
     metadata: bytes
     size: int
     digest: str
+    wheel_file: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,15 @@ class Target:
         filename: its name.
         properties: those of the variant; none for a plain wheel.
         document: its `variant.json`, None for a plain wheel.
-        metadata: its METADATA.
-        changes: each changed requirement, to show.
+        written: its METADATA and, where the tags change, its WHEEL: file name -> content.
+        changes: each changed requirement and tag, to show.
         digest: equal for equal decisions.
     """
 
     filename: WheelFilename
     properties: tuple[Property, ...]
     document: bytes | None
-    metadata: bytes
+    written: Mapping[str, bytes]
     changes: tuple[str, ...]
     digest: str
 
@@ -193,6 +196,7 @@ def _targets(
         labels.append(variant_label(properties, fill_in(rule.label, fields)))
     if rule.default:
         labels.append("")
+    tags = _retagged(source, rule)
     targets = []
     for label in labels:
         own = properties if label else ()
@@ -208,9 +212,36 @@ def _targets(
         )
         metadata, changes = edit_metadata(source.metadata, edits)
         filename = wanted.labelled(label)
-        digest = _digest(filename.filename, document or b"", metadata)
-        targets.append(Target(filename, own, document, metadata, changes, digest))
+        written = {"METADATA": metadata}
+        if tags is not None:
+            written["WHEEL"] = tags
+            changes = (*changes, f"Tag: {' '.join(_tags(filename))}")
+        digest = _digest(filename.filename, document or b"", *written.values())
+        targets.append(Target(filename, own, document, written, changes, digest))
     return tuple(targets)
+
+
+def _retagged(source: SourceWheel, rule: Rule) -> bytes | None:
+    """Return WHEEL with the tags of the file name, None when it has them."""
+    if source.wheel_file is None:
+        return None
+    if not rule.retag:
+        raise PlanError(
+            "the tags in its WHEEL file are not those of the file name; retag = true in the rule sets them"
+        )
+    tags = _tags(source.filename)
+    return change_headers(
+        source.wheel_file, lambda header, _: [] if header == "tag" else None, [("Tag", tag) for tag in tags]
+    )
+
+
+def _tags(filename: WheelFilename) -> list[str]:
+    return [
+        f"{python}-{abi}-{platform}"
+        for python in filename.python.split(".")
+        for abi in filename.abi.split(".")
+        for platform in filename.platform.split(".")
+    ]
 
 
 def _version(version: str, keep_local: bool | str, fields: Fields) -> str:

@@ -64,6 +64,7 @@ class Rule:
         properties: the variant's properties.
         default: whether the build becomes the plain wheel, for installers without variant support.
         dependencies: what changes in its requirements.
+        retag: whether WHEEL gets the tags of the file name where they differ.
         skip: why nothing is made of the build, None when something is.
     """
 
@@ -79,6 +80,7 @@ class Rule:
     properties: tuple[str, ...]
     default: bool
     dependencies: Dependencies
+    retag: bool
     skip: str | None
 
     def match(self, name: str, local: str, platforms: Iterable[str], folders: Iterable[str]) -> Fields | None:
@@ -156,11 +158,13 @@ class _Rule(_Table):
     properties: _Texts = []
     default: bool = False
     dependencies: _Dependencies = _Dependencies()
+    retag: bool | None = None
     skip: str | None = None
 
 
 class _File(_Table):
     name: _Texts = ["*"]
+    retag: bool = False
     variant: dict[str, Any] | None = None
     rule: list[dict[str, Any]] = []
 
@@ -185,7 +189,7 @@ def parse_rules(data: bytes, source: str) -> RuleSet:
     number = 0
     try:
         for number, table in enumerate(file.rule, 1):
-            rules.append(_rule(number, _Rule.model_validate(table), file.name))
+            rules.append(_rule(number, _Rule.model_validate(table), file))
     except ValidationError as error:
         raise RulesError(f"{shown}: rule {number}: {first_rule(error)}") from None
     except (PatternError, RulesError) as error:
@@ -193,14 +197,19 @@ def parse_rules(data: bytes, source: str) -> RuleSet:
     return RuleSet(source, tuple(rules), settings)
 
 
-def _rule(number: int, table: _Rule, names: Iterable[str]) -> Rule:
+def _rule(number: int, table: _Rule, file: _File) -> Rule:
     if (table.skip is None) == (table.label is None and not table.default):
         raise RulesError("needs a label, default = true or both; or skip with the reason, and neither")
     if table.properties and table.label is None:
         raise RulesError("has properties but no label for the variant that has them")
     name, local, folder, platform = (
         _patterns(texts)
-        for texts in (names if table.name is None else table.name, table.local, table.folder, table.platform)
+        for texts in (
+            file.name if table.name is None else table.name,
+            table.local,
+            table.folder,
+            table.platform,
+        )
     )
     known = frozenset[str]().union(*(_found_by_all(group) for group in (name, local, folder, platform)))
     rename = tuple((parse_pattern(old), new) for old, new in table.dependencies.rename.items())
@@ -224,6 +233,7 @@ def _rule(number: int, table: _Rule, names: Iterable[str]) -> Rule:
         properties=tuple(table.properties),
         default=table.default,
         dependencies=Dependencies(_patterns(table.dependencies.drop), rename, tuple(table.dependencies.add)),
+        retag=file.retag if table.retag is None else table.retag,
         skip=table.skip,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,14 +18,12 @@ from variant_index.model.filename import (
     FilenameError,
     WheelFilename,
     canonical_name,
-    escaped_name,
-    escaped_version,
 )
-from variant_index.model.properties import NULL_LABEL, each_property
+from variant_index.model.properties import each_property
 from variant_index.model.rules import Finding
 from variant_index.wheel.archive import Archive, WheelError
 from variant_index.wheel.headers import HeaderError, parse_headers
-from variant_index.wheel.portable import case_collision, windows_problem
+from variant_index.wheel.odd import Broken, odd_document, odd_filename, odd_names
 from variant_index.wheel.record import RecordError, RecordRow, check_rows, parse_record
 from variant_index.wheel.verify import verify_contents
 
@@ -38,6 +36,7 @@ __all__ = [
     "read_record",
     "read_variant_json",
     "read_wheel",
+    "read_wheel_file",
     "refuse_broken",
 ]
 
@@ -48,8 +47,6 @@ _MAX_METADATA_BYTES = 1 << 23
 _MAX_RECORD_BYTES = 1 << 26
 _MAX_SMALL_BYTES = 1 << 20
 _MAX_VALUES = 10_000
-
-_Broken = tuple[str, str]  # a rule's code and what breaks it
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +129,15 @@ def read_variant_json(archive: Archive, dist_info: str) -> bytes:
     return _read(archive, f"{dist_info}/{VARIANT_JSON}", MAX_DOCUMENT_BYTES)
 
 
+def read_wheel_file(archive: Archive, dist_info: str) -> bytes:
+    """Return the bytes of `WHEEL`.
+
+    Raises:
+        WheelError: there is none, or it is too large or damaged.
+    """
+    return _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES)
+
+
 def _read_contents(
     archive: Archive, filename: WheelFilename, *, any_document: bool = False
 ) -> tuple[WheelContents, list[RecordRow]]:
@@ -141,17 +147,17 @@ def _read_contents(
     rows, _ = read_record(archive, dist_info)
     metadata = _read(archive, f"{dist_info}/METADATA", _MAX_METADATA_BYTES)
     requires_python = _check_metadata(archive, metadata, filename)
-    wheel_file = _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES)
+    wheel_file = read_wheel_file(archive, dist_info)
     broken = [
-        *_odd_filename(filename),
+        *odd_filename(filename),
         *_check_wheel_file(archive, wheel_file, filename),
-        *_odd_names(archive.entries),
+        *odd_names(archive.entries),
     ]
     if f"{dist_info}/entry_points.txt" in archive.entries:
         _check_entry_points(archive, _read(archive, f"{dist_info}/entry_points.txt", _MAX_SMALL_BYTES))
     document = None if any_document else _read_document(archive, dist_info, filename.label)
     if document is not None:
-        broken += _odd_document(document)
+        broken += odd_document(document)
     shown, place = printable(archive.path.name), str(archive.path)
     contents = WheelContents(
         path=archive.path,
@@ -166,14 +172,18 @@ def _read_contents(
     return contents, rows
 
 
-def refuse_broken(contents: WheelContents) -> None:
+def refuse_broken(contents: WheelContents, *, but: Container[str] = ()) -> None:
     """Refuse a wheel that can be read but breaks a rule whose severity is `error`.
+
+    Args:
+        contents: the wheel.
+        but: codes of rules that may be broken.
 
     Raises:
         WheelError: the first such rule.
     """
     for finding in contents.findings:
-        if finding.rule.severity == "error":
+        if finding.rule.severity == "error" and finding.code not in but:
             raise WheelError(str(finding), finding.code)
 
 
@@ -260,7 +270,7 @@ def _check_metadata(archive: Archive, metadata: bytes, filename: WheelFilename) 
     return requires_python or None
 
 
-def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) -> list[_Broken]:
+def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) -> list[Broken]:
     try:
         headers = parse_headers(data)
     except HeaderError as error:
@@ -324,34 +334,3 @@ def _read_document(archive: Archive, dist_info: str, label: str) -> VariantsDocu
     if sum(1 for _ in each_property(document.variants[label])) > _MAX_VALUES:
         archive.refuse(f"{VARIANT_JSON} has more than {_MAX_VALUES} values", "VAR012")
     return document
-
-
-def _odd_filename(filename: WheelFilename) -> list[_Broken]:
-    try:
-        version = escaped_version(filename.version)
-    except FilenameError:
-        return []  # it is no version at all, and METADATA has said so
-    wanted = escaped_name(filename.distribution), version
-    if (filename.distribution, filename.version) == wanted:
-        return []
-    return [("WHL003", f"its name is not in normal form, which begins with {'-'.join(wanted)}-")]
-
-
-def _odd_names(names: Iterable[str]) -> list[_Broken]:
-    found = []
-    if (problem := case_collision(names)) is not None:
-        found.append(("WHL401", problem))
-    if (problem := windows_problem(names)) is not None:
-        found.append(("WHL402", problem))
-    return found
-
-
-def _odd_document(document: VariantsDocument) -> list[_Broken]:
-    (label, properties), *_ = document.variants.items()
-    if not properties and label != NULL_LABEL:
-        return [("VAR007", f"the variant without properties is labelled {label}, not {NULL_LABEL}")]
-    for namespace, features in properties.items():
-        for feature, values in features.items():
-            if list(values) != sorted(values):
-                return [("VAR011", f"the values of {namespace} :: {feature} are not sorted")]
-    return []

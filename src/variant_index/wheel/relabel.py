@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from variant_index.errors import printable
@@ -56,13 +56,13 @@ class Change:
         dist_info: the metadata folder.
         document: the new `variant.json`, None for a wheel without one.
         folders: old top-level folder -> new one.
-        metadata: the new METADATA, None to keep it.
+        written: file of the metadata folder -> its new content.
     """
 
     dist_info: str
     document: bytes | None
     folders: Mapping[str, str]
-    metadata: bytes | None = None
+    written: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def variant_label(properties: Iterable[Property], label: str | None) -> str:
@@ -140,14 +140,14 @@ def label_wheel(
         refuse_broken(contents)
         if verify:
             verify_contents(archive, read_record(archive, contents.dist_info)[0], progress)
-        metadata = None if rename is None else _renamed_metadata(contents.metadata, rename)
+        written = {} if rename is None else {"METADATA": _renamed_metadata(contents.metadata, rename)}
         return rewrite_wheel(
             archive,
             contents,
             wanted_name,
             out,
             document=document,
-            metadata=metadata,
+            written=written,
             force=force,
             progress=progress,
         )
@@ -195,7 +195,7 @@ def plan_change(
     new = change.folders.get(old, old)
     document_name, record_name = f"{new}/{VARIANT_JSON}", f"{new}/RECORD"
     dropped = {f"{old}/{VARIANT_JSON}", f"{old}/RECORD"}
-    written = {} if change.metadata is None else {f"{new}/METADATA": change.metadata}
+    written = {f"{new}/{name}": content for name, content in change.written.items()}
 
     plan: list[Part] = []
     ordered = sorted(entries, key=_offset)
@@ -255,7 +255,7 @@ def rewrite_wheel(
     out: Path,
     *,
     document: bytes | None,
-    metadata: bytes | None = None,
+    written: Mapping[str, bytes] | None = None,
     force: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> Path:
@@ -270,7 +270,7 @@ def rewrite_wheel(
         wanted: the new file name.
         out: the folder to write to; made when it is missing.
         document: the new `variant.json`, None for a wheel without one.
-        metadata: the new METADATA, None to keep it.
+        written: new content of files in the metadata folder, such as METADATA.
         force: replace an existing file with other bytes.
         progress: called now and then with the number of bytes written since the last call.
 
@@ -282,7 +282,7 @@ def rewrite_wheel(
         if f"{dist_info}/{name}" in archive.entries:
             archive.refuse(f"is signed ({name}), and a changed RECORD would break the signature")
     rows, record = read_record(archive, dist_info)
-    change = Change(dist_info, document, _renamed_folders(archive, contents.filename, wanted), metadata)
+    change = Change(dist_info, document, _renamed_folders(archive, contents.filename, wanted), written or {})
     plan = plan_change(archive.entries.values(), rows, "\r\n" if b"\r\n" in record else "\n", change)
     target = out / wanted.filename
     write_archive(archive, plan, target, force=force, progress=progress)

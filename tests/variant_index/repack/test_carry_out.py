@@ -244,11 +244,22 @@ def test_stopping_stops_in_the_middle_of_a_wheel(tmp_path: Path, monkeypatch: py
     assert left_over(tmp_path / "out") == []
 
 
-def test_wheels_that_build_refuses_are_refused(tmp_path: Path) -> None:
-    other = make_torch(tmp_path).rename(tmp_path / "torch-2.9.0+cu126-cp312-cp312-win_amd64.whl")
-    found, (refused,) = read_sources([other])
-    assert not found
-    assert "the tags in its WHEEL file are not those of the file name" in refused.reason
+def test_tags_are_set_where_a_rule_says_so(tmp_path: Path) -> None:
+    """Builders rename wheels from linux to manylinux, and `build` refuses what is left in WHEEL."""
+    name = "torch-2.9.0+cu126-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
+    source = make_torch(tmp_path).rename(tmp_path / name)
+    assert states(repack(source, tmp_path / "out")) == [("written",)]
+    made = tmp_path / "out" / f"{name[:11]}{name[17:-4]}-cu126.whl"
+    assert read_wheel(made, verify=True).findings == ()
+    with zipfile.ZipFile(made) as archive, zipfile.ZipFile(source) as before:
+        wheel_file = archive.read("torch-2.9.0.dist-info/WHEEL")
+        old = before.read("torch-2.9.0+cu126.dist-info/WHEEL")
+    tags = b"Tag: cp312-cp312-manylinux2014_x86_64\nTag: cp312-cp312-manylinux_2_17_x86_64\n"
+    assert wheel_file == old.replace(f"Tag: {TAGS}\n".encode(), tags)
+    found, _ = read_sources([source])
+    rules = parse_rules(b"[[rule]]\ndefault = true", "r.toml")
+    (refused,) = plan_repack(found, [rules]).refused
+    assert "are not those of the file name; retag = true in the rule sets them" in refused.reason
 
 
 _KILLED = """

@@ -167,15 +167,18 @@ def test_what_is_passed_over(source: str, reason: str) -> None:
 def test_each_build_requires_its_torch() -> None:
     source = wheel(f"flash_attn-2.8.3+cu12torch2.9cxx11abiTRUE-{LINUX}.whl", "torch", "einops")
     ((target,),) = (one.targets for one in plan(source).planned)
-    assert b"Requires-Dist: torch==2.9.*\n" in target.metadata
-    assert b"Version: 2.8.3+torch2.9\n" in target.metadata
+    assert b"Requires-Dist: torch==2.9.*\n" in target.written["METADATA"]
+    assert b"Version: 2.8.3+torch2.9\n" in target.written["METADATA"]
     assert target.changes == ("+ torch==2.9.*",)
 
 
 def test_renamed_projects_stay_together() -> None:
     source = wheel(f"jax_cuda13_plugin-0.8.0-{LINUX}.whl", "jax-cuda13-pjrt==0.8.0")
     ((target,),) = (one.targets for one in plan(source).planned)
-    assert target.metadata == b"Name: jax-gpu-plugin\nVersion: 0.8.0\nRequires-Dist: jax-gpu-pjrt==0.8.0\n\n"
+    assert (
+        target.written["METADATA"]
+        == b"Name: jax-gpu-plugin\nVersion: 0.8.0\nRequires-Dist: jax-gpu-pjrt==0.8.0\n\n"
+    )
 
 
 def test_wheels_of_one_name_in_two_folders_do_not_collide() -> None:
