@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import click
 
 from variant_index.cli.detection_options import detection_options
+from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
 from variant_index.detection import DetectionSettings
 
@@ -141,7 +142,7 @@ def _run_behind_shim(
                     endpoint=endpoints[index.name],
                     routing=routing,
                     every_variant=takeover.locks,
-                    extensions=extension_settings(takeover.python()),
+                    extensions=extension_settings(takeover.python),
                 )
                 until_the_end.enter_context(server)
 

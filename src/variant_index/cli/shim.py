@@ -11,6 +11,7 @@ from typing import Any, Literal
 import click
 
 from variant_index.cli.detection_options import detection_options
+from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
 from variant_index.cli.source_options import SourceOptions, source_options, target_python
 from variant_index.detection import DetectionSettings
@@ -71,6 +72,7 @@ def command(
         Journal(say),
         torch=options.torch(),
         routing=options.routing(),
+        extensions=extension_settings(lambda: target),
         port=port,
     )
     with server:

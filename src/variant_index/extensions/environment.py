@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,28 +28,27 @@ _QUESTION: Final = "import json, sys; json.dump([path for path in sys.path if pa
 
 
 class Environment:
-    """One environment, read when it is first asked about; safe to share between threads."""
+    """One environment, read whenever it is asked about; safe to share between threads."""
 
-    def __init__(self, python: str) -> None:
-        """Prepare for an interpreter."""
+    def __init__(self, python: Callable[[], str]) -> None:
+        """Prepare for an interpreter, asked for when needed and run once, to say where its packages are."""
         self._python = python
         self._lock = threading.Lock()
-        self._known: tuple[Mapping[str, Version], TorchBuild | None] | None = None
+        self._folders: tuple[Path, ...] | None = None
 
     def versions(self) -> Mapping[str, Version]:
         """Return normal name -> version of what is installed."""
-        return self._read()[0]
+        return installed_versions(self._places())
 
     def torch(self) -> TorchBuild | None:
         """Return the installed torch, None without one."""
-        return self._read()[1]
+        return installed_torch(self._places())
 
-    def _read(self) -> tuple[Mapping[str, Version], TorchBuild | None]:
+    def _places(self) -> tuple[Path, ...]:
         with self._lock:
-            if self._known is None:
-                folders = package_folders(self._python)
-                self._known = installed_versions(folders), installed_torch(folders)
-            return self._known
+            if self._folders is None:
+                self._folders = package_folders(self._python())
+            return self._folders
 
 
 def package_folders(python: str) -> tuple[Path, ...]:

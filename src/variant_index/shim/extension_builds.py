@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -37,7 +36,7 @@ _MAYBE: Final = re.compile(rb"(?:%2[Bb]|\+)[A-Za-z0-9.]{0,60}(?:torch|pt)[0-9]|/
 
 
 class ExtensionBuilds:
-    """Knows the torch that extensions must go with, asked once; safe to share between threads."""
+    """Knows the torch that extensions must go with, asked for every page anew; safe between threads."""
 
     def __init__(self, settings: ExtensionSettings, family: TorchFamily | None) -> None:
         """Prepare; nothing is read yet.
@@ -48,8 +47,6 @@ class ExtensionBuilds:
         """
         self._settings = settings
         self._family = family
-        self._lock = threading.Lock()
-        self._torch: tuple[TorchBuild | None] | None = None
 
     @staticmethod
     def may_be_on(page: bytes) -> bool:
@@ -105,12 +102,6 @@ class ExtensionBuilds:
         return {**supported, **abi_properties({**versions, **self._settings.stated})}
 
     def _build(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
-        with self._lock:
-            if self._torch is None:
-                self._torch = (self._find(supported, tags),)
-            return self._torch[0]
-
-    def _find(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
         settings = self._settings
         if (stated := settings.stated.get(TORCH)) is not None:
             return TorchBuild.of(stated, "stated")
