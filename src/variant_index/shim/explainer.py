@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from packaging.requirements import Requirement
@@ -16,13 +16,15 @@ from variant_index.errors import printable
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import Choice, TargetTags
 from variant_index.selection.preference import Preference
+from variant_index.shim.extension_builds import ExtensionBuilds
 from variant_index.shim.family_choice import choose_family_release, passes_over
-from variant_index.shim.present import choose_release, held_back_releases, yanked_release
+from variant_index.shim.present import Listed, Presented, choose_release, held_back_releases, yanked_release
 from variant_index.shim.torch_family import FamilyProject, TorchFamily, held_back_note
 from variant_index.shim.verification import WheelVerifier, choose_verified
 from variant_index.shim.version_choice import PassedOver, ReleaseVerdict, choose_version, passed_over
+from variant_index.simple_api.page import ProjectPage
 from variant_index.upstream.project import FetchedProject, Upstream
-from variant_index.upstream.releases import Release, group_releases
+from variant_index.upstream.releases import Release, Releases, group_releases
 from variant_index.upstream.sidecar import SidecarReader
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class Explainer:
         machine: Callable[[], Properties],
         tags: TargetTags,
         family: TorchFamily | None = None,
+        extensions: ExtensionBuilds | None = None,
         prefer: Preference = "hardware",
         prereleases: bool = False,
     ) -> None:
@@ -110,6 +113,7 @@ class Explainer:
             machine: says what the machine supports; called once, when something depends on it.
             tags: what the target interpreter accepts.
             family: answers for the torch family; None where that comes from the user's sources as well.
+            extensions: knows which builds go with the torch that there is; None where that does not count.
             prefer: what comes first, a build that uses the hardware or the newest release.
             prereleases: pip's `--pre`.
         """
@@ -119,6 +123,7 @@ class Explainer:
         self._detect = machine
         self._tags = tags
         self._family = family
+        self._extensions = extensions
         self._prefer = prefer
         self._prereleases = prereleases
         self._lock = threading.Lock()
@@ -174,7 +179,7 @@ class Explainer:
         )
 
     def _explain_release(self, requirement: Requirement, fetched: FetchedProject) -> Explanation:
-        grouped = group_releases(fetched.page)
+        grouped, coupled = self._coupled(fetched.page)
         specifier = requirement.specifier
         # Newer releases than those that match decide nothing.
         matching = [
@@ -184,12 +189,18 @@ class Explainer:
         documents = self._sidecars.read(relevant)
         used: Mapping[Version, VariantsDocument] = {}
 
+        @cache
+        def machine() -> Properties:
+            if self._extensions is None:
+                return self._supported()
+            return self._extensions.supported(self._supported(), self._tags, documents.by_version)
+
         def choose(usable: Mapping[Version, VariantsDocument]) -> ReleaseVerdict | None:
             nonlocal used
             used = dict(usable)
 
             def judge(release: Release) -> Choice:
-                return self._judge(release, used, self._tags)
+                return _judge(release, used, machine, self._tags)
 
             releases = dict(grouped.by_version)
             if self._prefer == "hardware":
@@ -202,31 +213,70 @@ class Explainer:
 
         verdict, problems = choose_verified(choose, documents.by_version, self._verifier)
         return Explanation(
-            verdict,
+            coupled.explained(verdict),
             _origin(fetched, verdict),
             verdict.newer if verdict else passed_over(specifier, grouped.by_version, None, {}),
-            self._platforms(verdict.release, used) if verdict else (),
-            (*fetched.problems, *fetched.page.problems, *documents.problems, *problems),
+            _platforms(verdict.release, used, machine) if verdict else (),
+            (*fetched.problems, *fetched.page.problems, *coupled.warnings, *documents.problems, *problems),
+            coupled.notes,
         )
 
-    def _judge(
-        self, release: Release, documents: Mapping[Version, VariantsDocument], tags: TargetTags
-    ) -> Choice:
-        machine = self._supported() if release.has_variants else {}
-        return choose_release(release, documents.get(release.version), machine, tags)
+    def _coupled(self, page: ProjectPage) -> tuple[Releases, _Coupled]:
+        """Sort a page's files into releases, those for another torch held back as the shim does it."""
+        releases = group_releases(page)
+        if self._extensions is None or not self._extensions.concerns(releases):
+            return releases, _Coupled()
+        plain = Presented(page.name, tuple(map(Listed, page.files)), ())
+        matched, note = self._extensions.match(plain, releases, self._supported(), self._tags)
+        reasons = {one.file.filename: one.chosen.reason for one in matched.files if one.chosen is not None}
+        kept = ProjectPage(page.name, tuple(one.file for one in matched.files))
+        notes = (note,) if note is not None else ()
+        return group_releases(kept), _Coupled(reasons, matched.warnings, notes)
 
-    def _platforms(
-        self, release: Release, documents: Mapping[Version, VariantsDocument]
-    ) -> tuple[PlatformWheel, ...]:
-        """Choose for each tag set of a release as if the interpreter took exactly that."""
-        found = []
-        for tags in sorted({wheel.tag_set for wheel in release.wheels})[:_MAX_PLATFORMS]:
-            wheels = {wheel: file for wheel, file in release.wheels.items() if wheel.tag_set == tags}
-            one = "-".join(part.partition(".")[0] for part in tags.lower().split("-"))
-            winner = self._judge(replace(release, wheels=wheels), documents, TargetTags([one])).selected
-            label, name = (winner.wheel.label, winner.wheel.filename) if winner else (None, None)
-            found.append(PlatformWheel(tags, label, name))
-        return tuple(found)
+
+@dataclass(frozen=True, slots=True)
+class _Coupled:
+    """What matching builds with torch showed: file name -> why it goes with it; warnings; notes."""
+
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def explained(self, verdict: ReleaseVerdict | None) -> ReleaseVerdict | None:
+        """Return a verdict whose files say why they go with torch."""
+        if verdict is None or not self.reasons:
+            return verdict
+        files = (
+            replace(one, reason=self.reasons.get(one.file.filename, one.reason))
+            if one.rank is not None
+            else one
+            for one in verdict.files
+        )
+        return replace(verdict, files=tuple(files))
+
+
+def _judge(
+    release: Release,
+    documents: Mapping[Version, VariantsDocument],
+    machine: Callable[[], Properties],
+    tags: TargetTags,
+) -> Choice:
+    supported = machine() if release.has_variants else {}
+    return choose_release(release, documents.get(release.version), supported, tags)
+
+
+def _platforms(
+    release: Release, documents: Mapping[Version, VariantsDocument], machine: Callable[[], Properties]
+) -> tuple[PlatformWheel, ...]:
+    """Choose for each tag set of a release as if the interpreter took exactly that."""
+    found = []
+    for tags in sorted({wheel.tag_set for wheel in release.wheels})[:_MAX_PLATFORMS]:
+        wheels = {wheel: file for wheel, file in release.wheels.items() if wheel.tag_set == tags}
+        one = "-".join(part.partition(".")[0] for part in tags.lower().split("-"))
+        winner = _judge(replace(release, wheels=wheels), documents, machine, TargetTags([one])).selected
+        label, name = (winner.wheel.label, winner.wheel.filename) if winner else (None, None)
+        found.append(PlatformWheel(tags, label, name))
+    return tuple(found)
 
 
 def _origin(fetched: FetchedProject, verdict: ReleaseVerdict | None) -> Origin | None:
