@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from variant_index.cli.detection_options import detection_options
+from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
 from variant_index.cli.source_options import SourceOptions, source_options, target_python
 from variant_index.detection import DetectionSettings
@@ -20,6 +21,7 @@ from variant_index.errors import InputError, VariantIndexError, printable
 if TYPE_CHECKING:
     from variant_index.clients.pip.requirements_line import Option
     from variant_index.clients.pip.wanted import RequirementLine, Wanted
+    from variant_index.extensions.settings import ExtensionSettings
     from variant_index.model.explain_report import ExplainReport
     from variant_index.shim.explainer import Explainer, Explanation
     from variant_index.shim.target import TargetPython
@@ -87,10 +89,14 @@ def command(
     options = SourceOptions(**source)
     detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
     detection.check()
-    target = ask_target(target_python(python))
+    interpreter = target_python(python)
+    target = ask_target(interpreter)
     wanted = _merge(lines, target)
     alone = len(wanted) == 1 and not files
-    explainer = _explainer(options, in_files, target, detection, pre=pre or file_pre)
+    extensions = extension_settings(
+        lambda: interpreter, [line.text for line in lines if not line.text.startswith("-")]
+    )
+    explainer = _explainer(options, in_files, target, detection, extensions, pre=pre or file_pre)
     status = 0
     reports: list[ExplainReport] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -158,10 +164,12 @@ def _explainer(
     in_files: Sequence[Option],
     target: TargetPython,
     detection: DetectionSettings,
+    extensions: ExtensionSettings,
     *,
     pre: bool,
 ) -> Explainer:
     from variant_index.shim.explainer import Explainer
+    from variant_index.shim.extension_builds import ExtensionBuilds
     from variant_index.shim.torch_family import TorchFamily
     from variant_index.shim.verification import WheelVerifier
     from variant_index.upstream.project import Upstream
@@ -181,13 +189,15 @@ def _explainer(
         elif option.name == "trusted-host":
             options = replace(options, trusted_hosts=(*options.trusted_hosts, option.value))
     network, torch, routing = options.network(), options.torch(), options.routing()
+    family = TorchFamily.open(torch, network, routing)
     return Explainer(
         Upstream(options.sources(), network, routing),
         SidecarReader(network),
         WheelVerifier(WheelReader(network)),
         machine=lambda: detection.profile(partial(say, "warning")).supported(),
         tags=target.tags,
-        family=TorchFamily.open(torch, network, routing),
+        family=family,
+        extensions=ExtensionBuilds(extensions, family),
         prefer=torch.prefer,
         prereleases=pre,
     )

@@ -239,3 +239,24 @@ def test_a_folder_is_an_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     report, _ = explain(capsys, NAME, "-i", "site/simple")
     assert report["selected"]["label"] == "cu126"
     assert report["source"]["url"] == (tmp_path / "site" / "simple").as_uri()
+
+
+@posix_only
+def test_builds_for_another_torch(
+    index: FakeIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"ext-1.0+pt{torch}cu128-py3-none-any.whl" for torch in ("2.8.0", "2.9.0", "2.10.0")]
+    wheels = [make_wheel(tmp_path / "upstream", name) for name in names]
+    index.add_project("ext", map(index.add_file, wheels))
+    monkeypatch.setenv("VARIANT_ABI_DEPENDENCY", "torch==2.9.0+cu128")
+    report, _ = explain(capsys, "ext", "-i", index.url)
+    assert report["selected"]["filename"] == names[1]
+    assert "torch 2.9.0" in report["candidates"][0]["reason"]
+    shell = Shell(Path(sys.prefix), tmp_path)
+    stated = {"VARIANT_INDEX_MACHINE": "cuda12.8", "VARIANT_ABI_DEPENDENCY": "torch==2.9.0+cu128"}
+    command = [sys.executable, "-c", MAIN, "download", "--no-deps", "-d", "got", "ext", "-i", index.url]
+    done = subprocess.run(
+        command, env={**shell.variables, **stated}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "got").iterdir()] == [names[1]]
