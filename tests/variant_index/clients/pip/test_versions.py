@@ -138,3 +138,29 @@ def test_only_what_was_taken_is_said(environment: Path, tmp_path: Path) -> None:
         assert said("--dry-run", NAME, "old") == []
         assert said(NAME, "old") == []
         assert index.asked("variants.json")
+
+
+def test_sources_in_requirements_files(
+    environment: Path, sources: tuple[FakeIndex, FakeIndex], tmp_path: Path
+) -> None:
+    index, poison = sources
+    (tmp_path / "r.txt").write_text(f"-c c.txt\n{NAME}  # from the file\n")
+    (tmp_path / "c.txt").write_text(f"--index-url {index.url} \\\n --pre\n--extra-index-url {poison.url}\n")
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "VIRTUAL_ENV": str(environment),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.9",
+    }
+    arguments = ["install", "--target", "target", "--no-cache-dir", "--upgrade", "-r", "r.txt"]
+    module = tmp_path / "target" / f"{NAME}.py"
+    pip = [str(environment / "bin" / "python"), "-m", "pip"]
+    subprocess.run([*pip, *arguments], env=variables, cwd=tmp_path, capture_output=True, check=True)
+    assert "-99.0-" in module.read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments], env=variables, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "-2.0-py3-none-any-cu128" in module.read_text()
