@@ -57,7 +57,9 @@ class FindLinks:
         if path is None:
             reply = self._network.get(source.url, limit=MAX_PAGE_BYTES, accept=HTML_TYPE)
             if reply.status != 200:
-                raise UpstreamError(f"find-links {printable(source.url)} answered {reply.status}")
+                refused = reply.status in (401, 403)
+                remedy = f": {self._network.credentials.remedy(source.url)}" if refused else ""
+                raise UpstreamError(f"find-links {printable(source.url)} answered {reply.status}{remedy}")
             content_type = reply.headers.get("content-type", HTML_TYPE)
             return self._parse(RawPage(reply.url, content_type, reply.body))
         if path.is_dir():
