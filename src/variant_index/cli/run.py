@@ -157,7 +157,9 @@ def _report(takeover: Takeover, journal: Journal, status: int) -> int:
     from variant_index.shim.every_variant import OTHER_MACHINES
 
     hints = journal.hints if status != 0 else ()
-    chosen = [one for one in journal.chosen() if one.reason != OTHER_MACHINES]
+    # A run that failed may have fetched what it then did not install.
+    fetched = journal.chosen() if status == 0 else ()
+    chosen = [one for one in fetched if one.reason != OTHER_MACHINES]
     lines = report_lines(chosen, (*journal.warnings, *hints), journal.failures, quiet=takeover.quiet)
     for line in lines:
         kind, colon, rest = line.partition(": ")

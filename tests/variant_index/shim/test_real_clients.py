@@ -140,7 +140,7 @@ def test_a_dry_run_reads_metadata_and_no_wheel(index: FakeIndex, pip: Installer)
         assert "Would install vtorch-2.0" in done.stdout
         assert index.asked(f"{CU128}.metadata") == 1
         assert index.asked(f"{CU128}") - index.asked(f"{CU128}.metadata") == len(index.ranges) == 1
-        assert [chosen.label for chosen in shim.journal.chosen()] == ["cu128"]
+        assert shim.journal.chosen() == []
 
 
 @pytest.mark.parametrize(("hashed", "works"), [("cu128", True), ("cu126", False), ("all", True)])
@@ -206,7 +206,8 @@ def test_a_broken_index_fails_quickly_and_says_so(index: FakeIndex, pip: Install
         done = pip(NAME, index_url=shim.index_url)
         assert time.monotonic() - started < 5
         assert done.returncode == 1
-        assert shim.journal.failures == (f"{index.url}{NAME}/ answered 500 Internal Server Error",)
+        (failure,) = shim.journal.failures
+        assert failure.endswith(f"{index.url}{NAME}/ answered 500 Internal Server Error")
 
 
 def test_a_document_that_cannot_be_fetched_now_is_no_reason_for_another_build(
