@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.variant_index.shim.family import ANY, cuda_machine
+from variant_index.extensions.settings import ExtensionSettings
 from variant_index.model.machine import MachineProfile
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.journal import Journal
 from variant_index.shim.server import ShimServer
 from variant_index.simple_api.render import JSON_TYPE
+from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.cache import DiskCache
 from variant_index.upstream.credentials import Credentials
 from variant_index.upstream.network import Network
@@ -73,6 +75,8 @@ def running_shim(
     tags: Callable[[], TargetTags] | None = None,
     journal: Journal | None = None,
     cache: DiskCache | None = None,
+    extensions: ExtensionSettings | None = None,
+    torch: TorchSettings | None = None,
 ) -> Iterator[Shim]:
     """Run a shim; `calls` records when the machine and the interpreter were asked."""
     known: Sequence[Source] = [source if isinstance(source, Source) else Source(source) for source in sources]
@@ -87,7 +91,10 @@ def running_shim(
         return tags() if tags else ANY
 
     network = Network(timeout=2, cache=cache, credentials=Credentials(known))
-    with ShimServer(known, network, ask_machine, ask_tags, shim.journal) as server:
+    server = ShimServer(
+        known, network, ask_machine, ask_tags, shim.journal, extensions=extensions, torch=torch
+    )
+    with server:
         shim.index_url = server.index_url
         yield shim
     network.close()

@@ -1,0 +1,120 @@
+"""What is installed, read from files, of environments that are odd or hostile."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from variant_index.extensions.abi_dependency import AbiDependencyError, abi_properties, parse_stated
+from variant_index.extensions.environment import (
+    Environment,
+    installed_torch,
+    installed_versions,
+    package_folders,
+)
+from variant_index.extensions.settings import pinned_torch
+
+
+def write_torch(folder: Path, version: str = "2.9.0+cu128", cuda: str | None = "12.8") -> None:
+    """Write the files of a torch that cannot be imported."""
+    (folder / f"torch-{version}.dist-info").mkdir(parents=True)
+    package = folder / "torch"
+    (package / "share" / "cmake" / "Torch").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise SystemExit('imported')")
+    (package / "version.py").write_text(
+        f"__version__ = '{version}'\ncuda: Optional[str] = {cuda!r}\nhip = None\n"
+    )
+    (package / "share" / "cmake" / "Torch" / "TorchConfig.cmake").write_text(
+        'set(TORCH_CXX_FLAGS "-D_GLIBCXX_USE_CXX11_ABI=1")'
+    )
+
+
+def test_names_and_versions(tmp_path: Path) -> None:
+    for name in (
+        "Foo_Bar-1.0.dist-info",
+        "numpy-2.3.1.dist-info",
+        "x-not_a_version.dist-info",
+        "y-1.egg-info",
+    ):
+        (tmp_path / name).mkdir()
+    assert installed_versions([tmp_path / "missing", tmp_path]) == {
+        "foo-bar": Version("1.0"),
+        "numpy": Version("2.3.1"),
+    }
+
+
+def test_torch_is_not_imported(tmp_path: Path) -> None:
+    write_torch(tmp_path)
+    torch = installed_torch([tmp_path])
+    assert torch is not None
+    assert (str(torch), torch.cxx11_abi) == ("torch 2.9.0+cu128 (CUDA 12.8, installed)", True)
+    assert installed_torch([tmp_path / "torch"]) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs FIFOs and symbolic links")
+def test_odd_files_count_as_missing(tmp_path: Path) -> None:
+    write_torch(tmp_path)
+    version = tmp_path / "torch" / "version.py"
+    version.unlink()
+    os.mkfifo(version)
+    torch = installed_torch([tmp_path])
+    assert torch is not None
+    assert torch.kind == "cuda"  # by its local version
+    version.unlink()
+    version.write_bytes(b"\xff\0" * (1 << 20) + b"\ncuda = '11.8'\n")
+    torch = installed_torch([tmp_path])
+    assert torch is not None
+    assert torch.toolkit == (12, 8)
+
+
+def test_an_interpreter_is_asked_once_for_its_folders() -> None:
+    assert any(path.name == "site-packages" for path in package_folders(sys.executable))
+    assert package_folders("/nowhere/python") == ()
+    asked = []
+
+    def python() -> str:
+        asked.append(1)
+        return sys.executable
+
+    environment = Environment(python)
+    assert "pytest" in environment.versions()
+    assert environment.torch() is None
+    assert asked == [1]
+
+
+@pytest.mark.parametrize(
+    ("requirements", "asked"),
+    [
+        ([], None),
+        (["torch"], None),
+        (["install", "-U", "torchvision==1.0", "not a requirement"], None),
+        (["torch==2.9.0"], "==2.9.0"),
+        (["Torch[x]==2.9.0+cu128 --hash=sha256:00", "numpy"], "==2.9.0+cu128"),
+        (["torch<3  # newest", "torch>=2.8"], "<3,>=2.8"),
+        (["torch==1.0; python_version < '3'"], None),
+    ],
+)
+def test_what_a_command_asks_of_torch(requirements: list[str], asked: str | None) -> None:
+    assert str(pinned_torch(requirements)) == str(asked)
+
+
+def test_stated_versions() -> None:
+    assert parse_stated("") == {}
+    assert parse_stated("torch==2.9.0+cu128, Foo_Bar == 1") == {
+        "torch": Version("2.9.0+cu128"),
+        "foo-bar": Version("1"),
+    }
+    for text in ("torch", "torch==x", "==1", "torch>=2"):
+        with pytest.raises(AbiDependencyError, match="it is a list such as"):
+            parse_stated(text)
+
+
+def test_packages_support_their_versions_and_shorter_ones() -> None:
+    assert abi_properties({}) == {}
+    assert abi_properties({"foo-bar": Version("1.2.3.post1"), "a": Version("4")}) == {
+        "abi_dependency": {"a": ("4.0.0", "4.0", "4"), "foo_bar": ("1.2.3", "1.2", "1")}
+    }
