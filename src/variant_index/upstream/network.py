@@ -16,7 +16,7 @@ from variant_index.upstream.byte_range import ByteRange, WantedRange, read_range
 from variant_index.upstream.cache import DiskCache
 from variant_index.upstream.connections import Connections, UnreachableError
 from variant_index.upstream.credentials import Credentials
-from variant_index.upstream.login import Login, origin
+from variant_index.upstream.login import Login, origin, split_login
 from variant_index.upstream.stream import CHUNK, Stream, TooLargeError
 
 __all__ = ["Network", "Reply", "UnreachableError"]
@@ -188,6 +188,9 @@ class Network:
             "Cache-Control": "max-age=0",
             **headers,
         }
+        if "@" in url:
+            # A link with a login in it is the index's doing; it is not ours to send or to show.
+            url, _ = split_login(url)
         address, home = url, True
         for _ in range(_MAX_REDIRECTS + 1):
             stream = self._ask(method, address, wanted, deadline, with_login=home)

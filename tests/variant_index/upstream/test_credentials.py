@@ -217,6 +217,17 @@ def test_a_complete_login_in_the_url_makes_nobody_ask_further(index: FakeIndex, 
     assert len(index.requests) == 1
 
 
+def test_a_login_in_a_link_of_a_page_is_neither_sent_nor_shown(other: FakeIndex) -> None:
+    link = other.root.replace("://", "://me:secretword@")
+    asking = network()
+    assert asking.get(f"{link}/x", limit=LIMIT).body == b"elsewhere"
+    assert other.logins == []
+    other.routes["/x"] = Route(status=503)
+    with pytest.raises(UpstreamError) as caught:
+        asking.get(f"{link}/x", limit=LIMIT)
+    assert "secretword" not in str(caught.value)
+
+
 def test_the_login_is_in_no_error(index: FakeIndex, other: FakeIndex) -> None:
     source = with_login(index, "user:secretword")
     asking = network(source)
