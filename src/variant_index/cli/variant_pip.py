@@ -111,7 +111,7 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     )
     found = pip_sources(configuration, arguments, requirements.sources)
     upstream = pip_upstream(arguments, configuration, found, python=interpreter.executable, proxy=proxy)
-    proof = evidence(arguments, configuration, interpreter.pip_version(), target.prefix())
+    proof = evidence(arguments, configuration, interpreter.pip_version(), target.prefix)
     ours = proof.kind == "document" and proof.path is None
     endpoint = Endpoint.open()
     served: list[tuple[Journal, FileTable]] = []

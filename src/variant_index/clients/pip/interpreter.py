@@ -129,7 +129,9 @@ def _pip_module(executable: str) -> Path | None:
         spec = importlib.util.find_spec("pip")
         return Path(spec.origin) if spec is not None and spec.origin is not None else None
     folder = Path(executable).absolute().parent.parent
-    places = ("lib/python*/site-packages/pip/__init__.py", "Lib/site-packages/pip/__init__.py")
+    # The last is Debian's.
+    folders = ("lib/python*/site-packages", "Lib/site-packages", "lib/python3/dist-packages")
+    places = [f"{place}/pip/__init__.py" for place in folders]
     return next((found for pattern in places for found in folder.glob(pattern)), None)
 
 

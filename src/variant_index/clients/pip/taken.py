@@ -43,7 +43,10 @@ class Evidence:
 
 
 def evidence(
-    arguments: PipArguments, configuration: PipConfiguration, pip_version: tuple[int, ...], prefix: str
+    arguments: PipArguments,
+    configuration: PipConfiguration,
+    pip_version: tuple[int, ...],
+    prefix: Callable[[], str],
 ) -> Evidence:
     """Return where to look after a run.
 
@@ -51,7 +54,7 @@ def evidence(
         arguments: pip's.
         configuration: pip's.
         pip_version: empty where unknown.
-        prefix: `sys.prefix` of the interpreter that pip installs for.
+        prefix: tells `sys.prefix` of the interpreter that pip installs for; called only when it matters.
     """
     if arguments.command == "lock":
         file = configuration.value(arguments, "output") or _LOCK_FILE
@@ -69,7 +72,7 @@ def evidence(
     elsewhere = configuration.value(arguments, "root") or configuration.flag(arguments, "user")
     if elsewhere or configuration.flag(arguments, "dry-run"):
         return Evidence("none")
-    place = configuration.value(arguments, "target") or configuration.value(arguments, "prefix") or prefix
+    place = configuration.value(arguments, "target") or configuration.value(arguments, "prefix") or prefix()
     return Evidence("installed", Path(place).expanduser())
 
 

@@ -46,7 +46,7 @@ NEW, OLD = (26, 3), (22, 3, 1)
     ],
 )
 def test_where_to_look(line: str, version: tuple[int, ...], expected: Evidence) -> None:
-    assert evidence(parse_arguments(line.split()), FOLDERS, version, "env") == expected
+    assert evidence(parse_arguments(line.split()), FOLDERS, version, lambda: "env") == expected
 
 
 def test_what_stands_there(tmp_path: Path) -> None:
