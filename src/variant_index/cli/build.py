@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from variant_index.cli.messages import say
-from variant_index.errors import InputError
-
-if TYPE_CHECKING:
-    from variant_index.model.build_report import BuildReport
+from variant_index.cli.published import out_option, show_build, upload_time
 
 __all__ = ["command"]
 
@@ -28,13 +21,7 @@ Examples:
 
 @click.command(name="build", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    required=True,
-    metavar="OUT",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The index's folder; made when missing.",
-)
+@out_option("The index's folder; made when missing.")
 @click.option(
     "--default-from",
     metavar="LABEL",
@@ -65,7 +52,7 @@ def command(
         report = build_index(
             paths,
             out,
-            now=_now(),
+            now=upload_time(),
             default_from=default_from,
             progress=bars,
             notes=notes,
@@ -74,46 +61,7 @@ def command(
     finally:
         if bars is not None:
             bars.close()
-    if as_json:
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        _print(report)
-    for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):
-        say("warning", warning)
-    for refusal in report.refused:
-        say("refused", f"{refusal.reason} ({refusal.rule})" if refusal.rule else refusal.reason)
-    return 2 if report.refused else 0
-
-
-def _now() -> str:
-    """Return the upload time of new files; `SOURCE_DATE_EPOCH` fixes it for repeatable builds."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    try:
-        moment = datetime.fromtimestamp(int(epoch), timezone.utc) if epoch else datetime.now(timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        raise InputError(f"SOURCE_DATE_EPOCH={epoch!r} is not a time in seconds since 1970") from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _print(report: BuildReport) -> None:
-    for release in report.releases:
-        if not release.changed:
-            continue
-        wheels = sum(path.endswith(".whl") for path in release.files)
-        sources = sum(path.endswith(".tar.gz") for path in release.files)
-        parts = [
-            *([_counted(wheels, "wheel")] if wheels else []),
-            *([_counted(sources, "source distribution")] if sources else []),
-            *([release.sidecar] if release.sidecar else []),
-        ]
-        files = _counted(len(release.changed), "file")
-        click.echo(f"{release.name} {release.version}: {', '.join(parts)} ({files} written)")
-    if same := report.unchanged + sum(not release.changed for release in report.releases):
-        click.echo(f"{_counted(same, 'release')} up to date")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return show_build(report, as_json=as_json)
 
 
 class _Bars:

@@ -18,9 +18,11 @@ from variant_index.model.build_report import BuildReport
 from variant_index.model.check_report import CheckReport
 from variant_index.model.convert_report import ConvertReport
 from variant_index.model.document import VariantsDocument
+from variant_index.model.edit_report import EditReport
 from variant_index.model.explain_report import ExplainListReport, ExplainReport
 from variant_index.model.label_report import LabelReport
 from variant_index.model.machine import MachineProfile
+from variant_index.model.provenance_report import ProvenanceReport
 from variant_index.model.repack_report import RepackRecord, RepackReport
 
 __all__ = ["MODELS", "schema_text"]
@@ -30,11 +32,13 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
     "explain-report": ("What `variant-index explain --json` prints for one requirement", ExplainReport),
     "explain-list-report": ("What `variant-index explain --json` prints for several", ExplainListReport),
+    "provenance-report": ("What `variant-index provenance --json` prints", ProvenanceReport),
     "repack-report": ("What `variant-index repack --json` prints", RepackReport),
     "repack-record": ("A line of the repack.jsonl that `variant-index repack` keeps", RepackRecord),
     "label-report": ("What `variant-index label --json` prints", LabelReport),
     "check-report": ("What `variant-index check --json` prints", CheckReport),
-    "build-report": ("What `variant-index build --json` prints", BuildReport),
+    "build-report": ("What `variant-index build --json` and `add --json` print", BuildReport),
+    "edit-report": ("What `variant-index remove --json` and `yank --json` print", EditReport),
     "convert-report": ("What `variant-index convert --json` prints", ConvertReport),
 }
 """Schema name -> title and model; `NAME.schema.json` is the file."""

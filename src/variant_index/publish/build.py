@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from variant_index.errors import InputError
+from variant_index.errors import InputError, printable
 from variant_index.model.build_report import BuildReport, ReleaseReport
 from variant_index.model.filename import is_label
+from variant_index.publish.attempts import attempt
 from variant_index.publish.changes import (
     Changes,
     ProjectChange,
@@ -39,7 +40,7 @@ from variant_index.publish.release import Refusal, Release, ReleaseKey, Scan, re
 from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files, scan
 from variant_index.publish.staging import PART
-from variant_index.publish.store import OvertakenError, Store
+from variant_index.publish.store import Store
 from variant_index.simple_api.page import ProjectPage
 from variant_index.wheel.relabel import unlabel_wheel
 
@@ -47,8 +48,6 @@ __all__ = ["NothingToPublishError", "Progress", "build_index"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many files are done and how many there are."""
-
-_ATTEMPTS = 8
 
 
 class NothingToPublishError(InputError):
@@ -93,6 +92,9 @@ def build_index(
     if default_from is not None and not is_label(default_from):
         raise InputError(f"{default_from!r} is not a label: one or more of 0-9 a-z _ . (PEP 825)")
     store: Store = FolderStore(out) if isinstance(out, Path) else out
+    paths = list(paths)
+    if isinstance(out, Path) and any(path.is_dir() and path.resolve() == out.resolve() for path in paths):
+        raise InputError(f"{printable(str(out))} is also the input; write the index to another folder")
     with _collector_paused():
         states = find_states(paths, exclude=out if isinstance(out, Path) else None)
     if not any(
@@ -101,18 +103,16 @@ def build_index(
         raise NothingToPublishError("no wheels found; give folders that hold .whl files, or wheels by name")
     if default_from is not None and not any(state.name.endswith(f"-{default_from}.whl") for state in states):
         raise InputError(f"--default-from {default_from}: no wheel in the input has this label")
-    for attempt in range(_ATTEMPTS):
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(store.exclusive())
-            known = stack.enter_context(Notes(notes, f"default-from {default_from}"))
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch))
+
+    def work() -> BuildReport:
+        with (
+            Notes(notes, f"default-from {default_from}") as known,
+            tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch,
+        ):
             build = _Build(store, known, Path(scratch), now, default_from, progress, reader)
-            try:
-                return build.run(states, details=details)
-            except OvertakenError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-    raise AssertionError
+            return build.run(states, details=details)
+
+    return attempt(store, work)
 
 
 @dataclass(slots=True)

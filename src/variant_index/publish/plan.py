@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from variant_index.model.document import write_document
-from variant_index.model.filename import sidecar_filename
+from variant_index.model.filename import SIDECAR_SUFFIX, sidecar_filename
 from variant_index.publish.release import FoundSource, FoundWheel, Release, ReleaseKey, release_of
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_html, render_json, render_root_html, render_root_json
@@ -34,6 +34,7 @@ __all__ = [
     "Step",
     "listed_path",
     "page_paths",
+    "plan_page",
     "plan_project",
     "plan_root",
     "release_files",
@@ -153,8 +154,7 @@ def plan_project(
         listed += entries
     page = ProjectPage(name, tuple(sorted(listed, key=lambda file: file.filename))) if listed else None
     if page is not None:
-        html, json = page_paths(name)
-        steps += [Put(html, render_html(page)), Put(json, render_json(page))]
+        steps += plan_page(page)
     elif published is not None:
         steps += [Delete(path) for path in page_paths(name)]
     steps += _gone(before, listed)
@@ -221,6 +221,12 @@ def _gone(before: Iterable[ProjectFile], after: Iterable[ProjectFile]) -> Iterat
                 yield Delete(f"{path}.metadata")
 
 
+def plan_page(page: ProjectPage) -> tuple[Put, Put]:
+    """Plan a project's page in both forms."""
+    html, json = page_paths(page.name)
+    return Put(html, render_html(page)), Put(json, render_json(page))
+
+
 def plan_root(names: Iterable[str]) -> tuple[Put, Put]:
     """Plan the root page, which comes after the projects' pages."""
     ordered = sorted(names)
@@ -248,10 +254,11 @@ def _entries(
         before = known.get(name)
         if before is not None and before.hashes.get("sha256") == sha256 and listed_path(before) is not None:
             return replace(before, size=size, upload_time=before.upload_time or time)
-        return ProjectFile(
-            name, _UP + quote(f"{folder}/{name}"), {"sha256": sha256}, size=size, upload_time=time
-        )
+        url = _UP + quote(f"{folder}/{name}")
+        mark = not name.endswith(SIDECAR_SUFFIX) and yanked
+        return ProjectFile(name, url, {"sha256": sha256}, yanked=mark, size=size, upload_time=time)
 
+    yanked = _yanked(release.key, known.values())
     first_variant: str | None = None
     for wheel in release.wheels:
         file = entry(wheel.name, wheel.sha256, wheel.size, now)
@@ -268,3 +275,13 @@ def _entries(
         # and sidecar together, although the sidecar may have changed since.
         file = entry(sidecar.name, sidecar.sha256, len(sidecar.content), first_variant)
         yield replace(file, upload_time=first_variant)
+
+
+def _yanked(key: ReleaseKey, listed: Iterable[ProjectFile]) -> bool | str:
+    """Return the mark of a release that is yanked as a whole: what is added to it does not undo that."""
+    marks = [
+        file.yanked
+        for file in listed
+        if release_of(file.filename) == key and not file.filename.endswith(SIDECAR_SUFFIX)
+    ]
+    return marks[0] if marks and all(marks) else False

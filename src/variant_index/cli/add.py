@@ -1,0 +1,34 @@
+"""`variant-index add`: add wheels to an index without the others at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from variant_index.cli.published import out_option, show_build, upload_time
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  variant-index add dist --out site
+  variant-index add torch-2.9.0-cp313-cp313-manylinux_2_28_x86_64-cu130.whl --out site --json
+"""
+
+
+@click.command(name="add", epilog=_EPILOG, no_args_is_help=True)
+@click.argument("paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(path_type=Path))
+@out_option("The index's folder; made when missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(*, paths: tuple[Path, ...], out: Path, as_json: bool) -> int:
+    """Add wheels and source distributions to an index; everything else in it stays.
+
+    What is added must fit what is published of the same release: variants are combined with those of
+    its NAME-VERSION-variants.json. A release with anything wrong is refused as a whole, nothing is added
+    to it, and the exit status is 2. A published file name never gets other bytes.
+    """
+    from variant_index.publish.edit import add_files
+    from variant_index.publish.folder import FolderStore
+
+    return show_build(add_files(paths, FolderStore(out), now=upload_time()), as_json=as_json)

@@ -1,0 +1,101 @@
+"""What the commands that change an index share: where it is, the time, and how the outcome is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from variant_index.cli.messages import say
+from variant_index.errors import InputError, printable
+
+if TYPE_CHECKING:
+    from variant_index.model.build_report import BuildReport
+    from variant_index.model.edit_report import EditReport
+    from variant_index.publish.store import Store
+
+__all__ = ["counted", "existing_store", "out_option", "show_build", "show_edit", "upload_time"]
+
+
+def out_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that says where the index is."""
+    return click.option(
+        "--out",
+        required=True,
+        metavar="OUT",
+        type=click.Path(file_okay=False, path_type=Path),
+        help=help_text,
+    )
+
+
+def existing_store(out: Path) -> Store:
+    """Return the index in a folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    from variant_index.publish.folder import FolderStore
+
+    if not (out / "simple").is_dir():
+        raise InputError(
+            f"{printable(str(out))}: no index here; write one with variant-index build ... --out"
+        )
+    return FolderStore(out)
+
+
+def upload_time() -> str:
+    """Return the upload time of new files; `SOURCE_DATE_EPOCH` fixes it for repeatable builds."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        moment = datetime.fromtimestamp(int(epoch), timezone.utc) if epoch else datetime.now(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise InputError(f"SOURCE_DATE_EPOCH={epoch!r} is not a time in seconds since 1970") from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def show_build(report: BuildReport, *, as_json: bool) -> int:
+    """Print what was published and refused, and return the exit status."""
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        _print(report)
+    for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):
+        say("warning", warning)
+    for refusal in report.refused:
+        say("refused", f"{refusal.reason} ({refusal.rule})" if refusal.rule else refusal.reason)
+    return 2 if report.refused else 0
+
+
+def _print(report: BuildReport) -> None:
+    for release in report.releases:
+        if not release.changed:
+            continue
+        wheels = sum(path.endswith(".whl") for path in release.files)
+        sources = sum(path.endswith(".tar.gz") for path in release.files)
+        parts = [
+            *([counted(wheels, "wheel")] if wheels else []),
+            *([counted(sources, "source distribution")] if sources else []),
+            *([release.sidecar] if release.sidecar else []),
+        ]
+        files = counted(len(release.changed), "file")
+        click.echo(f"{release.name} {release.version}: {', '.join(parts)} ({files} written)")
+    if same := report.unchanged + sum(not release.changed for release in report.releases):
+        click.echo(f"{counted(same, 'release')} up to date")
+
+
+def show_edit(report: EditReport, what: str, *, as_json: bool) -> None:
+    """Print what was changed in an index; `what` was done to the files."""
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+        return
+    for release in report.releases:
+        click.echo(f"{release.name} {release.version}: {counted(len(release.files), 'file')} {what}")
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
