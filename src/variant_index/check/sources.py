@@ -164,13 +164,16 @@ class RemoteIndex:
         # A little more than listed is received and found to be wrong, much more is not received.
         limit = min(_MAX_FILE_BYTES if listed.size is None else listed.size + _SPARE_BYTES, _MAX_FILE_BYTES)
         with path.open("wb") as file:
-            self._found(self._network.download(listed.url, file, limit=limit).status, listed.url)
+            self._found(
+                self._network.download(listed.url, file, limit=limit, named_by=listed.listed_by).status,
+                listed.url,
+            )
         return path
 
     def metadata(self, listed: ProjectFile) -> bytes:
         """See `IndexSource`."""
         url = f"{listed.url}.metadata"
-        reply = self._network.get(url, limit=_MAX_METADATA_BYTES)
+        reply = self._network.get(url, limit=_MAX_METADATA_BYTES, named_by=listed.listed_by)
         self._found(reply.status, url)
         return reply.body
 

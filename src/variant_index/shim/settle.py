@@ -142,7 +142,9 @@ class MarkerSettler:
         if not file.core_metadata or local_path(file.url) is not None:
             return None
         try:
-            reply = self._network.get(f"{file.url}.metadata", limit=_MAX_METADATA_BYTES)
+            reply = self._network.get(
+                f"{file.url}.metadata", limit=_MAX_METADATA_BYTES, named_by=file.listed_by
+            )
         except UpstreamError:
             return None
         return reply.body if reply.status == 200 else None
@@ -187,7 +189,7 @@ class MarkerSettler:
         from variant_index.wheel.random_access import Memory
 
         whole = io.BytesIO()
-        reply = self._network.download(file.url, whole, limit=_MAX_WHOLE_BYTES)
+        reply = self._network.download(file.url, whole, limit=_MAX_WHOLE_BYTES, named_by=file.listed_by)
         if reply.status != 200:
             raise UpstreamError(f"{printable(file.url)} answered {reply.status}")
         return Archive(Path(file.filename), Memory(whole.getvalue()))

@@ -162,7 +162,7 @@ class SpliceStreamer:
             except OSError as error:
                 raise UpstreamError(f"{printable(str(path))}: {error.strerror}") from None
             return
-        with self._network.open(url) as stream:
+        with self._network.open(url, named_by=wheel.file.listed_by) as stream:
             if stream.status != 200:
                 raise UpstreamError(f"{printable(url)} answered {stream.status}")
             size = 0

@@ -21,6 +21,7 @@ class ProjectFile:
         core_metadata: False, True, or the hashes of `{url}.metadata` (PEP 658, PEP 714).
         size: bytes, None when not given (PEP 700).
         upload_time: as published (PEP 700), None when not given.
+        listed_by: the page it was read from; says whose word the address is. Not part of the value.
     """
 
     filename: str
@@ -31,6 +32,7 @@ class ProjectFile:
     core_metadata: bool | Mapping[str, str] = False
     size: int | None = None
     upload_time: str | None = None
+    listed_by: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class _Reader:
     """Collects the files of one page and what was left out."""
 
     def __init__(self, url: str, base: str) -> None:
+        self.url = url
         self.base = base
         self.files: list[ProjectFile] = []
         self._problems: list[str] = []
@@ -230,6 +231,7 @@ def _json_file(entry: dict[str, Any], reader: _Reader) -> ProjectFile:
         _json_core_metadata(core_metadata),
         size if type(size) is int and size >= 0 else None,
         upload_time if isinstance(upload_time, str) and not _is_broken(upload_time) else None,
+        reader.url,
     )
 
 
@@ -338,6 +340,7 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
         _html_core_metadata(core_metadata),
         None,
         None if _is_broken(upload_time) else upload_time or None,
+        reader.url,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -11,11 +12,13 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     LocationValueError,
     MaxRetryError,
+    NewConnectionError,
     ProtocolError,
     ProxyError,
     SSLError,
@@ -23,6 +26,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry, Timeout, make_headers
 
 from variant_index.errors import UpstreamError, printable
+from variant_index.upstream.reach import Reach, allowed_addresses, literal_reach, refusal
 from variant_index.upstream.source import SourceError
 
 __all__ = ["Connections", "UnreachableError", "cause"]
@@ -82,19 +86,28 @@ class Connections:
         self._timeout = timeout
         self._client_cert = client_cert
         self._contexts = {False: _tls_context(cert, client_cert)}
-        self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
-        self._pool(proxy, insecure=False)
+        self._pools: dict[tuple[str | None, bool, Reach | None], urllib3.PoolManager] = {}
+        self._pool(proxy, insecure=False, reach=None)
 
-    def send(self, method: str, address: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def send(
+        self, method: str, address: str, headers: Mapping[str, str], reach: Reach | None = None
+    ) -> urllib3.BaseHTTPResponse:
         """Send a request and return the answer's head; its body is still to be read.
+
+        Args:
+            method: the HTTP method.
+            address: an http or https URL.
+            headers: what to send with it.
+            reach: how near the host is that named the address; None for one that the user named.
 
         Raises:
             UnreachableError: nothing answered.
-            UpstreamError: it would go over plain http to another machine that the user does not trust.
+            UpstreamError: it would go over plain http to another machine that the user does not trust, or
+                to a host that `reach` does not lead to (`RefusedAddressError`).
         """
         self._refuse_insecure(address)
         try:
-            return self._pool_for(address).urlopen(
+            return self._pool_for(address, reach).urlopen(
                 method,
                 address,
                 headers=headers,
@@ -123,22 +136,31 @@ class Connections:
     def _is_trusted(self, parts: SplitResult) -> bool:
         return not self._trusted_hosts.isdisjoint((parts.hostname or "", parts.netloc))
 
-    def _pool_for(self, address: str) -> urllib3.PoolManager:
+    def _pool_for(self, address: str, reach: Reach | None) -> urllib3.PoolManager:
         parts = urlsplit(address)
         insecure = self._is_trusted(parts)
         proxy = self._proxy
         if proxy is None and not urllib.request.proxy_bypass(parts.netloc):
             proxy = self._environment.get(parts.scheme) or self._environment.get("all")
-        return self._pool(proxy, insecure=insecure)
+        if proxy is not None and reach is not None:
+            # The proxy resolves names, so they can be judged only as far as they are addresses.
+            host = parts.hostname or ""
+            near = literal_reach(host)
+            if near is not None and not reach.leads_to(near):
+                raise refusal(host)
+            reach = None
+        return self._pool(proxy, insecure=insecure, reach=reach)
 
-    def _pool(self, proxy: str | None, *, insecure: bool) -> urllib3.PoolManager:
-        pool = self._pools.get((proxy, insecure))
+    def _pool(self, proxy: str | None, *, insecure: bool, reach: Reach | None) -> urllib3.PoolManager:
+        pool = self._pools.get((proxy, insecure, reach))
         if pool is None:
             context = self._contexts.get(insecure)
             if context is None:
                 context = self._contexts.setdefault(insecure, _unchecked_context(self._client_cert))
             pool = _make_pool(proxy, context)
-            pool = self._pools.setdefault((proxy, insecure), pool)
+            if reach is not None:
+                pool.pool_classes_by_scheme = _guarded_pools(reach)
+            pool = self._pools.setdefault((proxy, insecure, reach), pool)
         return pool
 
 
@@ -194,6 +216,45 @@ def _make_pool(proxy: str | None, context: ssl.SSLContext) -> urllib3.PoolManage
         ssl_context=context,
         proxy_ssl_context=context,
     )
+
+
+def _guarded_pools(reach: Reach) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    """Return pools whose connections go only to addresses that a host this near may lead to."""
+
+    class Plain(_GuardedConnection):
+        within = reach
+
+    class Encrypted(_GuardedConnection, HTTPSConnection):
+        within = reach
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
+
+
+class _GuardedConnection(HTTPConnection):
+    """Connects to one of the checked addresses, by its number."""
+
+    within: Reach
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        failure: HTTPError | None = None
+        try:
+            for address in allowed_addresses(name, self.within) or [name]:
+                self._dns_host = address
+                try:
+                    return super()._new_conn()
+                except (NewConnectionError, ConnectTimeoutError) as error:
+                    failure = failure or error
+        finally:
+            self._dns_host = name
+        assert failure is not None
+        raise failure
 
 
 def _tls_context(cert: str | None, client_cert: str | None) -> ssl.SSLContext:

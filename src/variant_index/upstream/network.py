@@ -17,6 +17,7 @@ from variant_index.upstream.cache import DiskCache
 from variant_index.upstream.connections import Connections, UnreachableError
 from variant_index.upstream.credentials import Credentials
 from variant_index.upstream.login import Login, origin, split_login
+from variant_index.upstream.reach import Reach, reach_of
 from variant_index.upstream.stream import CHUNK, Stream, TooLargeError
 
 __all__ = ["Network", "Reply", "UnreachableError"]
@@ -78,36 +79,39 @@ class Network:
         self._connections = Connections(cert, client_cert, proxy, trusted_hosts, timeout)
         self.cache = cache
         self.credentials = credentials or Credentials()
+        self._reaches: dict[str | None, Reach] = {}
 
     def needs_login(self, url: str) -> bool:
         """Tell whether requests for an address carry a login, so that a client cannot be sent there."""
         return self.credentials.login(url) is not None
 
-    def get(self, url: str, *, limit: int, accept: str = "*/*") -> Reply:
+    def get(self, url: str, *, limit: int, accept: str = "*/*", named_by: str = "") -> Reply:
         """Fetch one address; a cached answer is used only after the server confirmed it.
 
         Args:
             url: an http or https URL.
             limit: the most bytes the decoded body may have.
             accept: the `Accept` header.
+            named_by: the page that names the address, which may not lead anywhere (see `reach`); empty for
+                an address of the user's.
 
         Raises:
             UnreachableError: nothing answered, too late, or 5xx; one line that names the address.
-            UpstreamError: it sent too much, too many redirects, or one that is refused.
+            UpstreamError: it sent too much, too many redirects, or the address or a redirect is refused.
         """
         key = f"{accept}\n{url}"
         stored = self._recall(key, url) if self.cache is not None else None
         conditions = _conditions(stored) if stored is not None else {}
-        reply = self._get(url, limit, {"Accept": accept, **conditions})
+        reply = self._get(url, limit, {"Accept": accept, **conditions}, named_by)
         if reply.status == 304 and stored is not None and len(stored.body) <= limit:
             return stored
         if reply.status == 304:
-            return self._get(url, limit, {"Accept": accept})
+            return self._get(url, limit, {"Accept": accept}, named_by)
         if self.cache is not None and reply.status == 200 and reply.url == url and _conditions(reply):
             self._remember(key, reply)
         return reply
 
-    def download(self, url: str, file: BinaryIO, *, limit: int) -> Reply:
+    def download(self, url: str, file: BinaryIO, *, limit: int, named_by: str = "") -> Reply:
         """Write what an address holds to `file`, and return the answer without its body.
 
         Nothing is written when the status is not 200. The cache is not asked.
@@ -116,20 +120,24 @@ class Network:
             url: an http or https URL.
             file: open for writing; what it holds after an error is of no use.
             limit: the most bytes the address may send.
+            named_by: as `get` takes it.
 
         Raises:
             UnreachableError: nothing answered, 5xx, or it took longer than 1 MB a second would.
             UpstreamError: it sent too much, too many redirects, or one that is refused.
         """
-        return self._get(url, limit, _IDENTITY, file)
+        return self._get(url, limit, _IDENTITY, named_by, file)
 
-    def get_range(self, url: str, wanted: WantedRange, *, etag: str | None = None) -> ByteRange | None:
+    def get_range(
+        self, url: str, wanted: WantedRange, *, etag: str | None = None, named_by: str = ""
+    ) -> ByteRange | None:
         """Fetch a part of a file; the cache is not asked.
 
         Args:
             url: an http or https URL.
             wanted: which part.
             etag: what the file's entity tag must still be.
+            named_by: as `get` takes it.
 
         Returns:
             The part, or the whole file where that is small; None when the server does not do ranges (it is
@@ -144,20 +152,28 @@ class Network:
             headers["If-Range"] = etag
         try:
             # Redirects and refusals have bodies too, which a short part's length would not allow for.
-            reply = self._get(url, max(wanted.length, CHUNK), headers)
+            reply = self._get(url, max(wanted.length, CHUNK), headers, named_by)
         except TooLargeError as error:
             if error.status != 200:
                 raise
             return None
         return read_range(wanted, printable(url), reply.status, reply.headers, reply.body)
 
-    def open(self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Stream:
+    def open(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        named_by: str = "",
+    ) -> Stream:
         """Ask for a file and return the answer, whose body arrives piece by piece; the cache is not asked.
 
         Args:
             url: an http or https URL.
             method: `GET` or `HEAD`.
             headers: further request headers, as `Range`.
+            named_by: as `get` takes it.
 
         Returns:
             The answer, to be used as a context manager; never a redirect, any other status below 500.
@@ -167,21 +183,26 @@ class Network:
             UpstreamError: too many redirects, or one that is refused.
         """
         deadline = time.monotonic() + 4 * self._timeout
-        return self._follow(url, {**_IDENTITY, **(headers or {})}, deadline, method)
+        return self._follow(url, {**_IDENTITY, **(headers or {})}, deadline, named_by, method)
 
     def close(self) -> None:
         """Close all connections."""
         self._connections.close()
 
-    def _get(self, url: str, limit: int, headers: Mapping[str, str], file: BinaryIO | None = None) -> Reply:
+    def _get(
+        self, url: str, limit: int, headers: Mapping[str, str], named_by: str, file: BinaryIO | None = None
+    ) -> Reply:
         deadline = time.monotonic() + 4 * self._timeout + (limit / 1e6 if file is not None else 0)
-        with self._follow(url, {"Accept-Encoding": "gzip, deflate", **headers}, deadline) as stream:
+        wanted = {"Accept-Encoding": "gzip, deflate", **headers}
+        with self._follow(url, wanted, deadline, named_by) as stream:
             body = io.BytesIO() if file is None or stream.status != 200 else file
             stream.copy(body, limit=limit, deadline=deadline, decode="Range" not in headers)
         content = body.getvalue() if isinstance(body, io.BytesIO) else b""
         return Reply(stream.url, stream.status, stream.headers, content)
 
-    def _follow(self, url: str, headers: Mapping[str, str], deadline: float, method: str = "GET") -> Stream:
+    def _follow(
+        self, url: str, headers: Mapping[str, str], deadline: float, named_by: str, method: str = "GET"
+    ) -> Stream:
         wanted = {
             "User-Agent": f"variant-index/{__version__}",
             # What pip asks of proxies and caches: a page must not hide a new release.
@@ -193,7 +214,8 @@ class Network:
             url, _ = split_login(url)
         address, home = url, True
         for _ in range(_MAX_REDIRECTS + 1):
-            stream = self._ask(method, address, wanted, deadline, with_login=home)
+            reach = self._reach(named_by or url, address)
+            stream = self._ask(method, address, wanted, deadline, reach, with_login=home)
             if stream.status not in _REDIRECTS:
                 return stream
             self._discard(stream, deadline)
@@ -205,16 +227,33 @@ class Network:
             address = target
         raise UpstreamError(f"{printable(url)} redirects more than {_MAX_REDIRECTS} times")
 
+    def _reach(self, named_by: str, address: str) -> Reach | None:
+        """Return how near the host is that leads us to an address; None where it is the address's own."""
+        host = urlsplit(named_by).hostname
+        if host == urlsplit(address).hostname:
+            return None
+        reach = self._reaches.get(host)
+        if reach is None:
+            reach = self._reaches[host] = reach_of(named_by)
+        return reach
+
     def _ask(
-        self, method: str, address: str, headers: Mapping[str, str], deadline: float, *, with_login: bool
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        reach: Reach | None,
+        *,
+        with_login: bool,
     ) -> Stream:
         login = self.credentials.login(address) if with_login else None
-        stream = self._send(method, address, headers, login)
+        stream = self._send(method, address, headers, login, reach)
         if stream.status == 401 and with_login:
             other = self.credentials.after_refusal(address, login)
             if other is not None:
                 self._discard(stream, deadline)
-                stream = self._send(method, address, headers, other)
+                stream = self._send(method, address, headers, other, reach)
         if stream.status >= 500 and not ("Range" in headers and stream.status == 501):
             stream.close()
             raise UnreachableError(
@@ -222,9 +261,11 @@ class Network:
             )
         return stream
 
-    def _send(self, method: str, address: str, headers: Mapping[str, str], login: Login | None) -> Stream:
+    def _send(
+        self, method: str, address: str, headers: Mapping[str, str], login: Login | None, reach: Reach | None
+    ) -> Stream:
         sent = headers if login is None else {**headers, "Authorization": login.header()}
-        return Stream(address, self._connections.send(method, address, sent), 4 * self._timeout)
+        return Stream(address, self._connections.send(method, address, sent, reach), 4 * self._timeout)
 
     def _discard(self, stream: Stream, deadline: float) -> None:
         """Read what nobody wants, so that the connection can be used again; not if it is much."""

@@ -37,10 +37,11 @@ class RemoteFile:
     parts are of one file as long as its server says so by entity tags.
     """
 
-    def __init__(self, network: Network, url: str, known: ByteRange) -> None:
-        """Begin with a part that was fetched already."""
+    def __init__(self, network: Network, url: str, known: ByteRange, named_by: str = "") -> None:
+        """Begin with a part that was fetched already; `named_by` as `Network.get` takes it."""
         self._network = network
         self._url = url
+        self._named_by = named_by
         self._parts = [known]
         self.size = known.total
 
@@ -66,7 +67,7 @@ class RemoteFile:
         shown = printable(self._url)
         if sum(len(part.data) for part in self._parts) + wanted.length > _MAX_BYTES:
             raise UpstreamError(f"{shown}: more than {_MAX_BYTES >> 20} MB would be read of it, given up")
-        part = self._network.get_range(self._url, wanted, etag=self._parts[0].etag)
+        part = self._network.get_range(self._url, wanted, etag=self._parts[0].etag, named_by=self._named_by)
         if part is None or part.total != self.size:
             raise RangeError(f"{shown} changed while it was read")
         return part
@@ -101,13 +102,13 @@ def open_wheel(file: ProjectFile, network: Network) -> Archive | None:
         return Archive(path)
     # Some servers know no ranges that count from the end, so the size is used where the page says it.
     first = max(0, file.size - TAIL_BYTES) if file.size else None
-    end = network.get_range(file.url, WantedRange(first, TAIL_BYTES))
+    end = network.get_range(file.url, WantedRange(first, TAIL_BYTES), named_by=file.listed_by)
     if end is None:
         return None
     if file.size and file.size != end.total:
         shown = printable(file.url)
         raise RangeError(f"{shown} has {end.total} bytes, and its index says {file.size}")
-    return Archive(Path(file.filename), RemoteFile(network, file.url, end))
+    return Archive(Path(file.filename), RemoteFile(network, file.url, end, file.listed_by))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class SidecarReader:
         key = f"document {sorted(listed.hashes.items())}"
         if cache is not None and (known := cache.get(key)) is not None:
             return known
-        reply = self._network.get(listed.url, limit=MAX_DOCUMENT_BYTES)
+        reply = self._network.get(listed.url, limit=MAX_DOCUMENT_BYTES, named_by=listed.listed_by)
         if reply.status != 200:
             raise UpstreamError(f"{printable(listed.url)} answered {reply.status}")
         if cache is not None:
