@@ -13,11 +13,9 @@ from packaging.version import InvalidVersion, Version
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import canonical_name
-from variant_index.model.properties import Properties
+from variant_index.model.properties import ABI_DEPENDENCY, Properties
 
-__all__ = ["NAMESPACE", "VARIABLE", "AbiDependencyError", "abi_properties", "parse_stated"]
-
-NAMESPACE: Final = "abi_dependency"
+__all__ = ["VARIABLE", "AbiDependencyError", "abi_properties", "parse_stated"]
 
 VARIABLE: Final = "VARIANT_ABI_DEPENDENCY"
 """The environment variable that states versions, as variantlib reads it: `torch==2.9.0+cu128,numpy==2.3`."""
@@ -56,7 +54,7 @@ def abi_properties(versions: Mapping[str, Version]) -> Properties:
     if not versions:
         return {}
     return {
-        NAMESPACE: {
+        ABI_DEPENDENCY: {
             name.replace("-", "_"): (
                 f"{one.major}.{one.minor}.{one.micro}",
                 f"{one.major}.{one.minor}",

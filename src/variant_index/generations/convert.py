@@ -20,7 +20,7 @@ from variant_index.model.document import (
     parse_document,
     write_document,
 )
-from variant_index.model.properties import NULL_LABEL
+from variant_index.model.properties import ABI_DEPENDENCY, NULL_LABEL
 from variant_index.model.settings import DEFAULT_PROVIDERS, uv_answers_for
 from variant_index.model.validation import first_rule
 
@@ -126,6 +126,9 @@ def read_old(data: bytes, source: str) -> VariantsDocument | None:
     if generation not in ("0.0.2", "0.0.3"):
         return None
     content, _ = read_pep817(parsed, source, generation)
+    if ABI_DEPENDENCY in content.namespaces:
+        providers = {ABI_DEPENDENCY: Provider(builtin=ABI_DEPENDENCY), **content.providers}
+        content = replace(content, providers=providers)
     return _with_providers(content, source)[0]
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from variant_index.errors import InputError, printable
 
 __all__ = [
+    "ABI_DEPENDENCY",
     "NULL_LABEL",
     "Properties",
     "Property",
@@ -21,6 +22,13 @@ __all__ = [
 
 NULL_LABEL = "null"
 """The label of the variant with no properties, which is always compatible."""
+
+ABI_DEPENDENCY = "abi_dependency"
+"""The namespace of variants for particular versions of other packages: `abi_dependency :: torch :: 2.9`.
+
+It has no plugin: an installer answers for it from the packages that there are or will be (PEP 817; in the
+form with providers, as `builtin` of the same name).
+"""
 
 Properties = Mapping[str, Mapping[str, Sequence[str]]]
 """A variant's properties, or a machine's: namespace -> feature -> values."""

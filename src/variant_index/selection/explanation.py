@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from variant_index.errors import printable
-from variant_index.model.properties import Properties
+from variant_index.model.properties import ABI_DEPENDENCY, Properties
 from variant_index.selection.ordering import Priorities
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ def explain_mismatch(properties: Properties, document: VariantsDocument, placed:
 def _obstacle(
     namespace: str, feature: str, values: Sequence[str], document: VariantsDocument, placed: Priorities
 ) -> str:
+    if namespace == ABI_DEPENDENCY:
+        built = f"is built for {feature.replace('_', '-')} {_either(values)}"
+        versions = list(placed.get(namespace, {}).get(feature, {}))
+        return f"{built}, and there is {versions[0] if versions else 'none'}"
     provider = document.providers[namespace] if document.providers is not None else None
     needs = f"needs {_needs(namespace, feature, values)}"
     if provider is not None and provider.optional:
@@ -103,6 +107,8 @@ def _obstacle(
 
 def _needs(namespace: str, feature: str, values: Sequence[str]) -> str:
     words = _WORDS.get((namespace, feature))
+    if namespace == ABI_DEPENDENCY:
+        return f"{feature.replace('_', '-')} {_either(values)}"
     return words.needs(values) if words else f"{namespace} :: {feature} = {_either(values)}"
 
 

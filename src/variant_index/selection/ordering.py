@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from variant_index.model.properties import NULL_LABEL, Properties
+from variant_index.model.properties import ABI_DEPENDENCY, NULL_LABEL, Properties
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
@@ -29,8 +29,8 @@ def priorities(document: VariantsDocument, supported: Properties) -> Priorities:
     """Place every value the machine supports in the document's order of namespaces.
 
     A static provider's values are supported everywhere, in its own order. Any other namespace is
-    answered by `supported` and by nothing else, so an unknown namespace, an installer's builtin and
-    an optional provider (off by default) support nothing.
+    answered by `supported` and by nothing else, so an unknown namespace, an installer's builtin (other than
+    `abi_dependency`) and an optional provider (off by default) support nothing.
 
     Args:
         document: the release's variants document; without a `providers` table (plain PEP 825) every
@@ -44,7 +44,7 @@ def priorities(document: VariantsDocument, supported: Properties) -> Priorities:
         features: Mapping[str, Sequence[str]]
         if provider is None:
             features = supported.get(namespace, {})
-        elif provider.optional or provider.shape == "builtin":
+        elif provider.optional or (provider.shape == "builtin" and provider.builtin != ABI_DEPENDENCY):
             continue
         elif provider.static_properties is not None:
             order = provider.feature_order or list(provider.static_properties)

@@ -11,13 +11,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from variant_index.errors import UpstreamError, printable
-from variant_index.extensions.abi_dependency import NAMESPACE, abi_properties
+from variant_index.extensions.abi_dependency import abi_properties
 from variant_index.extensions.coupling import read_coupling
 from variant_index.extensions.decide import ExtensionWheel, Matched, match_builds
 from variant_index.extensions.settings import ExtensionSettings
 from variant_index.extensions.torch_build import TorchBuild
 from variant_index.model.filename import WheelFilename
-from variant_index.model.properties import Properties
+from variant_index.model.properties import ABI_DEPENDENCY, Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.family_choice import choose_family_release
 from variant_index.shim.present import Chosen, Listed, Presented
@@ -92,7 +92,9 @@ class ExtensionBuilds:
         self, supported: Properties, tags: TargetTags, documents: Mapping[Version, VariantsDocument]
     ) -> Properties:
         """Return what the machine supports, and what its packages do where documents ask for that."""
-        if not any(NAMESPACE in document.default_priorities.namespace for document in documents.values()):
+        if not any(
+            ABI_DEPENDENCY in document.default_priorities.namespace for document in documents.values()
+        ):
             return supported
         environment = self._settings.environment
         versions = dict(environment.versions()) if environment is not None else {}

@@ -73,18 +73,22 @@ def test_a_document_that_misses_a_label_is_not_used(index: FakeIndex) -> None:
 
 
 def test_a_label_that_only_the_older_form_can_hold_is_not_missing(index: FakeIndex) -> None:
+    unknown = {"unknown": {"of": ["2.9"]}}
     abi = {"abi_dependency": {"torch": ["2.9"]}}
     older = {
         **DOCUMENT,
         "$schema": "https://variants-schema.wheelnext.dev/v0.0.2.json",
-        "variants": {**LABELS, "torch29": abi},
+        "variants": {**LABELS, "torch29": abi, "other": unknown},
     }
     file = listed(index, json.dumps(older).encode())
-    wheels = {WheelFilename(NAME, "2.0", "", "py3", "none", "any", "torch29"): file}
+    labels = ("torch29", "other")
+    wheels = {WheelFilename(NAME, "2.0", "", "py3", "none", "any", label): file for label in labels}
     release = Release(NAME, Version("2.0"), wheels=wheels, sidecars=[file])
     documents = SidecarReader(Network(timeout=0.5)).read([release])
     assert documents.problems == ()
-    assert "torch29" not in documents.by_version[Version("2.0")].variants
+    variants = documents.by_version[Version("2.0")].variants
+    assert "other" not in variants
+    assert "torch29" in variants  # installers answer for that namespace themselves
 
 
 def test_other_strong_hashes_and_upper_case_digits(index: FakeIndex) -> None:
