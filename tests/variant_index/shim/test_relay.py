@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -172,6 +175,31 @@ def test_a_file_of_unknown_length(index: FakeIndex, tmp_path: Path, complete: bo
             with pytest.raises((http.client.IncompleteRead, http.client.HTTPException)):
                 shim.ask(url)
     listener.close()
+
+
+@pytest.mark.parametrize("by_ranges", [False, True])
+def test_uv_installs_from_a_private_index(
+    index: FakeIndex, shim: Shim, tmp_path: Path, by_ranges: bool
+) -> None:
+    """uv knows nothing of the login; what has no metadata beside it is read by ranges."""
+    if by_ranges:
+        del index.routes[f"/files/{WHEEL}.metadata"]
+        listed = index.add_file(tmp_path / WHEEL)
+        del index.routes[f"/files/{WHEEL}.metadata"]
+        index.add_project("a", [replace(listed, core_metadata=False)])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "VIRTUAL_ENV"))}
+    place = ["--python", sys.executable, "--target", str(tmp_path / "target")]
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "install", "a", NAME, *place, "--default-index", shim.index_url],
+        env={**kept, "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_NO_CONFIG": "1", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "target" / "a.py").exists()
+    assert "cu128" in (tmp_path / "target" / f"{NAME}.py").read_text()
+    assert "secretword" not in done.stdout + done.stderr
 
 
 def test_nothing_reaches_a_file_without_its_link(shim: Shim) -> None:
