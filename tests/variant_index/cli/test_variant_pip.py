@@ -426,7 +426,13 @@ def test_a_variant_for_another_platform(tmp_path: Path, shell: Shell) -> None:
         labels = {"cu128": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}
         sidecar = tmp_path / "plat-1.0-variants.json"
         sidecar.write_text(json.dumps(document(labels)))
-        files = [index.add_file(make_wheel(tmp_path / "wheels", name)) for name in names]
+        own = document(labels)
+        files = [
+            index.add_file(
+                make_wheel(tmp_path / "wheels", name, variant_json=own if "cu128" in name else None)
+            )
+            for name in names
+        ]
         index.add_project("plat", [*files, index.add_file(sidecar)])
         target = ["--platform", "manylinux2014_aarch64", "--python-version", "3.12", "--only-binary", ":all:"]
         done = shell.variant_pip("download", "plat", *target, "-d", "got", "-i", index.url)

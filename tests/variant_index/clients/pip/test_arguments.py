@@ -49,7 +49,7 @@ URL = "https://index.example/simple"
             {"platform": ("any",), "abi": ("none",)},
         ),
         # A value is never an option, whatever it looks like.
-        (["--target", "-i", "x"], ["--target", "-i", "x"], {}),
+        (["--target", "-i", "x"], ["--target", "-i", "x"], {"target": ("-i",)}),
         (["-t", "--no-index", "x"], ["-t", "--no-index", "x"], {}),
         (["-e", "-f"], ["-e", "-f"], {}),
         (["-r", "--index-url"], ["-r", "--index-url"], {"requirement": ("--index-url",)}),
