@@ -30,6 +30,7 @@ _ALLOWED: dict[str, set[str]] = {
     "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
     "extensions": {"errors", "model"},
     "publish": {"errors", "model", "simple_api", "wheel"},
+    "provenance": {"errors", "model"},
     "repack": {"errors", "markers", "model", "torch_index", "wheel", "publish"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
     "shim": {
@@ -60,7 +61,7 @@ _ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
         "check",
-        *("clients", "extensions", "demo", "generations", "repack", "torch_index", _PROVIDER),
+        *("clients", "extensions", "demo", "generations", "provenance", "repack", "torch_index", _PROVIDER),
     },
 }
 """Room -> the rooms it may import from; what flows in flows one way."""
@@ -78,6 +79,7 @@ _PURE = [
         _SRC / "variant_index" / "torch_index" / f"{name}.py"
         for name in ("backends", "builds", "decide", "family", "table")
     ),
+    *(_SRC / "variant_index" / "provenance" / f"{name}.py" for name in ("attestation", "policy")),
     *(_SRC / "variant_index" / "repack" / f"{name}.py" for name in ("metadata", "patterns", "plan", "rules")),
     *(
         path
