@@ -50,7 +50,7 @@ URL = "https://index.example/simple"
         ),
         # A value is never an option, whatever it looks like.
         (["--target", "-i", "x"], ["--target", "-i", "x"], {"target": ("-i",)}),
-        (["-t", "--no-index", "x"], ["-t", "--no-index", "x"], {}),
+        (["-t", "--no-index", "x"], ["-t", "--no-index", "x"], {"target": ("--no-index",)}),
         (["-e", "-f"], ["-e", "-f"], {}),
         (["-r", "--index-url"], ["-r", "--index-url"], {"requirement": ("--index-url",)}),
         # After -- nothing is.
