@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
+
 from variant_index.errors import InputError, printable
-from variant_index.model.filename import FilenameError, WheelFilename, escaped_version
+from variant_index.model.filename import FilenameError, WheelFilename
 
 __all__ = [
     "MAX_OBJECT_BYTES",
@@ -132,10 +134,10 @@ def _same_name(first: str, second: str) -> bool:
         return True
     try:
         one, other = WheelFilename.parse(first), WheelFilename.parse(second)
-        versions = {escaped_version(wheel.version) for wheel in (one, other)}
-    except FilenameError:
+        same_version = Version(one.version) == Version(other.version)
+    except (FilenameError, InvalidVersion):
         return False
-    return len(versions) == 1 and all(
+    return same_version and all(
         getattr(one, part) == getattr(other, part) for part in ("name", "build", "tags", "label")
     )
 
