@@ -22,6 +22,7 @@ from variant_index.detection import DetectionSettings
 if TYPE_CHECKING:
     from variant_index.clients.takeover import Index, Takeover
     from variant_index.selection.choice import TargetTags
+    from variant_index.shim.endpoint import Endpoint
     from variant_index.shim.journal import Journal
     from variant_index.torch_index.settings import TorchSettings
     from variant_index.upstream.network import Network
@@ -61,6 +62,14 @@ Examples:
     is_flag=True,
     help="Let the installer write the shim's addresses, which are gone afterwards, into a lock file.",
 )
+@click.option(
+    "--keep-address",
+    is_flag=True,
+    envvar="VARIANT_INDEX_KEEP_ADDRESS",
+    show_envvar=True,
+    help="Give the installer the same address in every run, so that uv's and Poetry's caches stay warm. Its"
+    " secret is kept in a file that only you can read; without this it changes with every run.",
+)
 @click.argument("client")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -71,6 +80,7 @@ def command(
     torch_index: str | None,
     prefer: str | None,
     allow_loopback_lock: bool,
+    keep_address: bool,
     client: str,
     arguments: tuple[str, ...],
 ) -> int:
@@ -97,19 +107,22 @@ def command(
             say("note", taken.note)
         become((client, *arguments))
     torch = partial(_torch, torch_index=torch_index, prefer=prefer)
-    return end_like(_run_behind_shim(taken, detection, torch))
+    return end_like(_run_behind_shim(taken, detection, torch, keep_address=keep_address))
 
 
 def _run_behind_shim(
-    takeover: Takeover, detection: DetectionSettings, torch: Callable[[Index], TorchSettings]
+    takeover: Takeover,
+    detection: DetectionSettings,
+    torch: Callable[[Index], TorchSettings],
+    *,
+    keep_address: bool,
 ) -> int:
     from variant_index.clients.process import run_client
-    from variant_index.shim.endpoint import Endpoint
     from variant_index.shim.journal import Journal
     from variant_index.upstream.routing import read_routing
 
     indexes = [(index, _sources(index), torch(index)) for index in takeover.indexes]
-    endpoints = {index.name: Endpoint.open() for index in takeover.indexes}
+    endpoints = {index.name: _endpoint(index, kept=keep_address) for index in takeover.indexes}
     routing = read_routing(os.environ)
     network = _network(
         takeover, [*(source for _, sources, _ in indexes for source in sources), *routing.sources]
@@ -182,6 +195,21 @@ def _once(ask: Callable[[], _T]) -> Callable[[], _T]:
             return answers[0]
 
     return answer
+
+
+def _endpoint(index: Index, *, kept: bool) -> Endpoint:
+    from variant_index.shim.endpoint import Endpoint
+    from variant_index.shim.kept_endpoint import kept_endpoint
+
+    if not kept:
+        return Endpoint.open()
+    from platformdirs import user_state_path
+
+    # Another order of sources may mean other files, and caches must not mix them up.
+    return kept_endpoint(
+        user_state_path("variant-index", appauthor=False) / "addresses",
+        "\n".join((index.name, *index.urls, *index.find_links)),
+    )
 
 
 def _sources(index: Index) -> list[Source]:

@@ -152,6 +152,21 @@ def test_environments_of_uv_run_follow_the_hardware(shop: Workshop) -> None:
         assert f"-py3-none-any-{label}.whl" in shop.last
 
 
+def test_a_kept_address_keeps_the_cache_of_uv_warm(shop: Workshop) -> None:
+    keep = ("--keep-address",)
+    for options, fetched in (((), True), ((), True), (keep, True), (keep, False)):
+        shop.make_environment()
+        assert shop.behind(*INSTALL, options=options) == 0, shop.last
+        assert ("variant-index: " in shop.last) is fetched
+        assert shop.installed() == "cu128"
+    for driver, label in (("13.0", "cu130"), ("12.9", "cu128")):
+        shop.make_environment()
+        assert shop.behind(*INSTALL, options=("--keep-address",), driver=driver) == 0, shop.last
+        assert shop.installed() == label
+    (kept,) = (shop.home / ".local" / "state" / "variant-index" / "addresses").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
 def test_hashes_of_all_variants_in_requirements(shop: Workshop) -> None:
     shop.write("requirements.in", f"{NAME}\n")
     assert shop.behind("uv", "pip", "compile", "--generate-hashes", "requirements.in", "-o", "r.txt") == 0

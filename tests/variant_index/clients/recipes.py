@@ -8,12 +8,14 @@ import re
 from tests.variant_index.clients.workshop import TOOLS, Workshop
 from tests.variant_index.shim.family import NAME
 
-PYPROJECT = f"""\
+
+def pyproject(shop: Workshop) -> str:
+    return f"""\
 [project]
 name = "project"
 version = "1"
 requires-python = ">=3.10"
-dependencies = ["{NAME}"]
+dependencies = ["{shop.wanted}"]
 """
 
 
@@ -58,7 +60,7 @@ class Requirements(Recipe):
 
     def prepare(self, shop: Workshop) -> None:
         super().prepare(shop)
-        shop.write("requirements.in", f"{NAME}\n")
+        shop.write("requirements.in", f"{shop.wanted}\n")
 
 
 def pip_configuration(shop: Workshop, urls: tuple[str, ...]) -> None:
@@ -111,7 +113,7 @@ class UvProject(Recipe):
 
     def configure(self, shop: Workshop, *urls: str) -> None:
         uv_configuration(shop, urls)
-        shop.write("pyproject.toml", PYPROJECT)
+        shop.write("pyproject.toml", pyproject(shop))
 
     def install(self, shop: Workshop, driver: str = "12.9") -> int:
         return shop.behind("uv", "sync", driver=driver)
@@ -184,7 +186,7 @@ class Poetry(Project):
             tables.append(
                 f'[[tool.poetry.source]]\nname = "s{number}"\nurl = "{url}"\npriority = "{priority}"\n'
             )
-        shop.write("pyproject.toml", PYPROJECT + "".join(tables))
+        shop.write("pyproject.toml", pyproject(shop) + "".join(tables))
 
     def lock(self, shop: Workshop, driver: str = "12.9") -> int:
         return shop.behind("poetry", "lock", driver=driver)
@@ -205,7 +207,7 @@ class Pdm(Project):
         for number, url in enumerate(urls):
             name = f"s{number}" if number else "pypi"
             tables.append(f'[[tool.pdm.source]]\nname = "{name}"\nurl = "{url}"\n')
-        shop.write("pyproject.toml", PYPROJECT + "".join(tables))
+        shop.write("pyproject.toml", pyproject(shop) + "".join(tables))
 
     def lock(self, shop: Workshop, driver: str = "12.9") -> int:
         return shop.behind("pdm", "lock", driver=driver)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,11 @@ from tests.variant_index.clients.recipes import RECIPES, Recipe, Requirements, l
 from tests.variant_index.clients.workshop import Workshop, install_tools
 from tests.variant_index.shim.family import NAME
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
+from variant_index.clients.command_line import Syntax
+from variant_index.clients.pdm import take_over as pdm
+from variant_index.clients.pip_tools import take_over as pip_tools
+from variant_index.clients.pipx import take_over as pipx
+from variant_index.clients.poetry import take_over as poetry
 
 pytestmark = [
     pytest.mark.network,
@@ -29,6 +35,7 @@ pytestmark = [
 DOCUMENT = Path(__file__).parents[3] / "docs" / "clients.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
 NONE = "—"
+KEEP = "VARIANT_INDEX_KEEP_ADDRESS"
 
 Cell = Callable[[Recipe, Workshop, str], str]
 
@@ -44,9 +51,13 @@ def installs(recipe: Recipe, shop: Workshop, index: str) -> str:
 
 
 def follows_the_hardware(recipe: Recipe, shop: Workshop, _index: str) -> str:
-    recipe.prepare(shop)
-    status = recipe.install(shop, "13.0")
-    return "yes" if status == 0 and shop.installed(recipe.place) == "cu130" else "NO"
+    shop.variables[KEEP] = "1"
+    labels = []
+    for driver in ("12.9", "13.0"):
+        recipe.prepare(shop)
+        labels.append(shop.installed(recipe.place) if recipe.install(shop, driver) == 0 else "")
+    del shop.variables[KEEP]
+    return "yes" if labels == ["cu128", "cu130"] else "NO"
 
 
 def locks(recipe: Recipe, shop: Workshop, _index: str) -> str:
@@ -64,6 +75,28 @@ def locks(recipe: Recipe, shop: Workshop, _index: str) -> str:
     shop.last += f"servers named in files: {shop.addresses()}\n"
     clean = status == 0 and not shop.addresses()
     return {5: "all variants", 1: "one variant"}.get(wheels, "NO") if clean else "NO"
+
+
+def locks_dependencies(recipe: Recipe, shop: Workshop, index: str) -> str:
+    """Lock a project whose variants need different things, for one hardware after the other."""
+    shop.wanted = "split"
+    shop.variables[KEEP] = "1"
+    found = []
+    assert recipe.lock_file is not None
+    path = shop.project / recipe.lock_file
+    whole = path.read_text()
+    for driver in ("12.9", "13.0"):
+        path.unlink()
+        recipe.configure(shop, index)
+        recipe.prepare(shop)
+        status = recipe.lock(shop, driver)
+        found.append(set(re.findall(r"only[-_](\w+)", path.read_text())) if status == 0 else set())
+    del shop.variables[KEEP]
+    shop.wanted = NAME
+    recipe.configure(shop, index)
+    recipe.prepare(shop)
+    path.write_text(whole)
+    return "yes" if found == [{"cu128"}, {"cu130"}] else f"NO {found}"
 
 
 def locked_elsewhere(recipe: Recipe, shop: Workshop, _index: str) -> str:
@@ -134,6 +167,7 @@ ROWS: dict[str, Cell] = {
     "installs the variant of this machine": installs,
     "installs the right one after a change of hardware, warm caches": follows_the_hardware,
     "lock file": locks,
+    "a lock file has the dependencies of this machine's variant, warm caches": locks_dependencies,
     "the lock file on other hardware: its variant": locked_elsewhere,
     "the lock file without variant-index": locked_and_plain,
     "a lock file with the hash of another variant only": locked_to_another,
@@ -142,7 +176,7 @@ ROWS: dict[str, Cell] = {
     "indexes without metadata files (HEAD, ranges)": reads_wheels_themselves,
     "other bytes than the index lists": refuses_wrong_bytes,
 }
-LOCKED = (locked_elsewhere, locked_and_plain, locked_to_another)
+LOCKED = (locks_dependencies, locked_elsewhere, locked_and_plain, locked_to_another)
 
 
 def _sha256(data: bytes) -> str:
@@ -165,15 +199,54 @@ def measure(kind: type[Recipe], folder: Path, tools: Path) -> tuple[list[str], l
                 cells.append(NONE)
                 continue
             cells.append(cell(recipe, shop, index.url))
-            if cells[-1] == "NO":
+            if cells[-1].startswith("NO"):
                 logs.append(f"{recipe.title}: {title}\n{shop.last}")
     return cells, logs
 
 
-def test_the_table(tmp_path: Path) -> None:
-    tools = tmp_path / "tools"
-    if (reason := install_tools(tools)) is not None:
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tools")
+    if (reason := install_tools(folder)) is not None:
         pytest.skip(reason)
+    return folder
+
+
+PROJECT = ("install", "lock", "add", "remove", "update", "sync")
+OPTIONS: dict[str, tuple[Syntax, tuple[str, ...]]] = {
+    "poetry": (poetry.SYNTAX, PROJECT),
+    "pdm": (pdm.SYNTAX, PROJECT),
+    "pip-compile": (pip_tools.SYNTAX, ("",)),
+    "pip-sync": (pip_tools.SYNTAX, ("",)),
+    "pipx": (pipx.SYNTAX, ("install", "inject", "reinstall", "run", "upgrade")),
+}
+
+
+@pytest.mark.parametrize("program", OPTIONS)
+def test_the_tools_own_help_knows_the_same_options_with_values(program: str, tools: Path) -> None:
+    syntax, commands = OPTIONS[program]
+    found = set()
+    for command in commands:
+        done = subprocess.run(
+            [str(tools / "bin" / program), *command.split(), "--help"],
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200", "PDM_CHECK_UPDATE": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+        for given in re.findall(r"^ +(-.*?)(?:  |$)", text, re.MULTILINE):
+            if not re.search(r"[ =]\[?[A-Z]{3,}|[{]| \[[a-z]", re.sub(r"\(.*?\)", "", given)):
+                continue
+            names = re.findall(r"--([a-z][a-z-]*)", given)
+            found.update(names)
+            for letter in re.findall(r"(?:^|[ ,])-([a-zA-Z])\b", given):
+                assert syntax.short.get(letter) in names, given
+    assert len(found) > 4
+    assert found <= syntax.valued
+
+
+def test_the_table(tmp_path: Path, tools: Path) -> None:
     with ThreadPoolExecutor(2) as beside:
         rows = list(beside.map(lambda kind: measure(kind, tmp_path / kind.__name__, tools), RECIPES))
     wrong = "\n".join(log for _, logs in rows for log in logs)

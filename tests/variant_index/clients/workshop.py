@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.making import make_wheel
-from tests.variant_index.shim.family import NAME, add_family
+from tests.variant_index.shim.family import DOCUMENT, LABELS, NAME, add_family
 from tests.variant_index.upstream.fake_index import FakeIndex
 
 TOOLS = {
@@ -51,7 +52,8 @@ class Workshop:
     Attributes:
         folder: empty at first.
         tools: where `install_tools` put them.
-        index: has `vtorch` 1.0 and 2.0 with variants, and `app`, a program that needs it.
+        index: has `vtorch` 1.0 and 2.0 with variants, `app`, a program that needs it, and `split`.
+        wanted: the project that is installed or locked.
         last: the last command's output.
     """
 
@@ -59,6 +61,7 @@ class Workshop:
     tools: Path
     index: FakeIndex
     uv_on_path: bool = True
+    wanted: str = NAME
     last: str = ""
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -73,6 +76,21 @@ class Workshop:
             self.folder / "upstream", "app-1.0-py3-none-any.whl", files=files, requires_dist=[NAME]
         )
         self.index.add_project("app", [self.index.add_file(app)])
+        self._add_split()
+
+    def _add_split(self) -> None:
+        """Serve `split`, whose variants have different dependencies."""
+        folder = self.folder / "split"
+        files = []
+        for label in LABELS:
+            own = {**DOCUMENT, "variants": {label: LABELS[label]}}
+            name = f"split-2.0-py3-none-any-{label}.whl"
+            files.append(make_wheel(folder, name, variant_json=own, requires_dist=[f"only-{label}"]))
+            only = make_wheel(folder, f"only_{label}-1.0-py3-none-any.whl")
+            self.index.add_project(f"only-{label}", [self.index.add_file(only)])
+        (folder / "split-2.0-variants.json").write_text(json.dumps(DOCUMENT))
+        files.append(folder / "split-2.0-variants.json")
+        self.index.add_project("split", [self.index.add_file(path) for path in files])
 
     @property
     def home(self) -> Path:

@@ -22,8 +22,8 @@ PYPI: Final = "https://pypi.org/simple"
 
 SYNTAX: Final = Syntax(
     valued=names("""
-        append config config-setting editable exclude-newer group implementation lockfile log-file override
-        platform project python skip strategy venv with without
+        config config-setting editable exclude-newer exclude-newer-override group implementation lockfile
+        log-file override platform project python skip strategy venv with without
         """),
     short={
         **{"C": "config-setting", "G": "group", "L": "lockfile", "S": "strategy", "c": "config"},

@@ -23,7 +23,7 @@ PYPI: Final = "https://pypi.org/simple"
 
 SYNTAX: Final = Syntax(
     valued=names("""
-        directory extras format group markers only output platform project python source with
+        directory extras format group markers only optional output platform project python source with
         without
         """),
     short={"C": "directory", "P": "project", "G": "group", "E": "extras", "h": "help", "q": "quiet"},

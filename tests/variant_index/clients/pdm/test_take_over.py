@@ -20,8 +20,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def taken(text: str, project: Path, *, allow: bool = False, **variables: str) -> Takeover:
+def taken(text: str, project: Path, **variables: str) -> Takeover:
     environment = {"PDM_CONFIG_FILE": str(project / "config.toml"), **variables}
+    allow = environment.pop("allow", "") == "yes"
     found = take_over("pdm", tuple(text.split()), environment, project, allow_loopback_lock=allow)
     assert isinstance(found, Takeover)
     return found
@@ -100,7 +101,7 @@ def test_addresses_in_lock_files_are_refused(
     (project / "pdm.lock").write_text(lock)
     with pytest.raises(ClientError, match="--allow-loopback-lock"):
         taken(text, project, **variables)
-    assert taken(text, project, allow=True, **variables).locks
+    assert taken(text, project, allow="yes", **variables).locks
 
 
 def test_other_lock_files_are_clean(project: Path) -> None:

@@ -43,11 +43,10 @@ def test_what_is_handed_through_to_pip(tmp_path: Path) -> None:
     found = taken(text, tmp_path)
     assert found.indexes[0].urls[-1] == "http://e/"
     assert child(found, tmp_path).command == ("pip-compile", "--no-emit-index-url")
-    found = take_over(
-        "pip-compile", ("--pip-args", "--retries 3 -i http://a/"), {"PIP_CONFIG_FILE": os.devnull}, tmp_path
-    )
-    assert isinstance(found, Takeover)
-    assert child(found, tmp_path).command[2:] == ("--pip-args=--retries 3",)
+    arguments = ("--pip-args", "--retries 3 -i http://a/")
+    mixed = take_over("pip-compile", arguments, {"PIP_CONFIG_FILE": os.devnull}, tmp_path)
+    assert isinstance(mixed, Takeover)
+    assert child(mixed, tmp_path).command[2:] == ("--pip-args=--retries 3",)
 
 
 def test_the_head_of_the_output_names_the_users_command(tmp_path: Path) -> None:

@@ -13,14 +13,20 @@ PYPI = "https://pypi.org/simple"
 
 
 def understood(
-    text: str, folder: Path, *, program: str = "uv", allow: bool = False, **variables: str
+    text: str,
+    folder: Path,
+    variables: dict[str, str] | None = None,
+    *,
+    program: str = "uv",
+    allow: bool = False,
 ) -> Takeover | AsIs:
-    environment = {"HOME": str(folder / "home"), "XDG_CONFIG_DIRS": str(folder / "none"), **variables}
+    environment = {"HOME": str(folder / "home"), "XDG_CONFIG_DIRS": str(folder / "none")}
+    environment |= variables or {}
     return take_over(program, tuple(text.split()), environment, folder, allow_loopback_lock=allow)
 
 
 def taken(text: str, folder: Path, **variables: str) -> Takeover:
-    found = understood(text, folder, **variables)
+    found = understood(text, folder, variables)
     assert isinstance(found, Takeover)
     return found
 
