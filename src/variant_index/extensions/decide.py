@@ -72,8 +72,9 @@ def match_builds(name: str, wheels: Iterable[ExtensionWheel], torch: TorchBuild 
             fitting.setdefault(Version(wheel.version.public), []).append(wheel)
     if not fitting:
         return Matched()
+    every = [wheel for group in fitting.values() for wheel in group]
     if torch is None:
-        builds = _builds(wheel for group in fitting.values() for wheel in group)
+        builds = _builds(every)
         return Matched(
             warning=f"{name}: its builds are for {builds}, and which torch there will be is not known:"
             f" install torch first, or pin it in the same command"
@@ -94,7 +95,7 @@ def match_builds(name: str, wheels: Iterable[ExtensionWheel], torch: TorchBuild 
     newest = max(fitting, key=lambda public: (not public.is_prerelease, public))
     warning = note = None
     if not chosen:
-        warning = f"{name}: no build for {torch}; {_remedy(fitting[newest], torch)}"
+        warning = f"{name}: no build for {torch}; {_remedy(every, torch)}"
     elif not any(wheel.filename in chosen for wheel in fitting[newest]):
         note = f"{name} {newest} has no build for {torch}; {_remedy(fitting[newest], torch)}"
     return Matched(chosen, yanked, frozenset(hidden), warning, note)
@@ -112,7 +113,7 @@ def _best(wheels: Sequence[ExtensionWheel], torch: TorchBuild) -> ExtensionWheel
 def _remedy(wheels: Sequence[ExtensionWheel], torch: TorchBuild) -> str:
     if torch.kind is None and any(wheel.coupling.kind is not None for wheel in wheels):
         return f"its hardware is not known, name it as in torch=={torch.version.public}+cu128"
-    return f"its newest builds are for {_builds(wheels)}"
+    return f"there are builds for {_builds(wheels)}"
 
 
 def _builds(wheels: Iterable[ExtensionWheel]) -> str:

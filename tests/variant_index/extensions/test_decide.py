@@ -80,7 +80,7 @@ def test_others_of_the_version_are_yanked_and_versions_without_a_build_hidden() 
     assert matched.warning is None
     assert matched.note == (
         "a 2.0 has no build for torch 2.9.1+cu128 (CUDA 12.8, installed);"
-        " its newest builds are for torch 2.10.0 (cpu, cu128)"
+        " there are builds for torch 2.10.0 (cpu, cu128)"
     )
 
 
@@ -89,7 +89,7 @@ def test_when_none_matches_the_versions_that_would_are_named() -> None:
     matched = match_builds("a", wheels, CU128)
     assert not matched.chosen
     assert matched.warning == (
-        "a: no build for torch 2.9.1+cu128 (CUDA 12.8, installed); its newest builds are for torch"
+        "a: no build for torch 2.9.1+cu128 (CUDA 12.8, installed); there are builds for torch"
         " 2.8.0 (cu128), 2.7.0 (cu128), 2.6.0 (cu128), 2.5.0 (cu128), 2.4.0 (cu128), 2.3.0 (cu128)"
         " and 2 older ones"
     )

@@ -144,8 +144,8 @@ def test_when_none_goes_with_torch_nothing_is_installed_and_said(
         done = install(client, folder.parent, folder, shim.index_url, ["det"])
         assert done.returncode != 0
         assert shim.journal.warnings == (
-            "det: no build for torch 2.5.1+cu124 (CUDA 12.4, installed); its newest builds are for"
-            " torch 2.10.0 (cu130)",
+            "det: no build for torch 2.5.1+cu124 (CUDA 12.4, installed); there are builds for"
+            " torch 2.10.0 (cu130), 2.9.0 (cpu, cu128, cu130), 2.8.0 (cu128)",
         )
     assert "det" not in installed(folder)
 

@@ -233,6 +233,30 @@ def test_a_signed_wheel_is_hidden(tmp_path: Path) -> None:
     assert "is signed" in warning
 
 
+def test_a_wheel_written_as_a_stream_is_hidden(tmp_path: Path) -> None:
+    path = next(path for path in write_marked(tmp_path / "x", "2.0") if path.name == UPSTREAM)
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def tell(self) -> int:
+            raise OSError
+
+    stream = Pipe()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in members(path.read_bytes()).items():
+            archive.writestr(name, data)
+    path.write_bytes(stream.getvalue())
+    with FakeIndex() as index:
+        files = add_marked(index, tmp_path / "served", v1_0=["plainlib"], v2_0=REQUIRES)
+        new = index.add_file(path)
+        index.add_project(NAME, [new if file.filename == new.filename else file for file in files])
+        with running_shim(index.url) as shim:
+            assert list(shim.ask(f"{NAME}/").files()) == [f"{NAME}-1.0-0_cu128-py3-none-any.whl"]
+            assert any("written as a stream" in warning for warning in shim.journal.warnings)
+
+
 def test_metadata_that_is_not_the_listed_one_hides_the_wheel(tmp_path: Path) -> None:
     with FakeIndex() as index:
         files = add_marked(index, tmp_path, v1_0=["plainlib"], v2_0=REQUIRES)

@@ -141,3 +141,14 @@ def test_metadata_far_from_the_end_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("variant_index.wheel.splice.MAX_TAIL_BYTES", 300)
     with Archive(path) as archive, pytest.raises(WheelError, match="before its end"):
         plan_splice(archive, lambda old: old)
+
+
+def test_entries_that_are_moved_must_agree_with_the_directory(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, NAME)
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        offset = archive.getinfo(f"{INFO}/WHEEL").header_offset
+    data[offset + 14] ^= 1  # the CRC in the local header
+    path.write_bytes(data)
+    with Archive(path) as archive_, pytest.raises(WheelError, match="disagrees with the central directory"):
+        plan_splice(archive_, lambda old: old)
