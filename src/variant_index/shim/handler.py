@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import io
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -22,6 +24,7 @@ from variant_index.shim.file_table import FileTable, Target
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.relay import relay
+from variant_index.shim.request_head import read_head
 from variant_index.shim.spliced import SplicedWheel, SpliceStreamer
 from variant_index.shim.verification import ChosenWheel, WheelVerifier
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
@@ -30,8 +33,9 @@ from variant_index.upstream.network import Network
 
 __all__ = ["ShimHandler", "Site"]
 
-_MAX_REQUEST_LINE: Final = 4096
 _IDLE_SECONDS: Final = 30
+_DRAIN_SECONDS: Final = 0.5
+_DRAIN_PIECES: Final = 8
 _METADATA: Final = ".metadata"
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-]{0,200}[A-Za-z0-9])?", re.ASCII)
 
@@ -106,7 +110,22 @@ class ShimHandler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         """Wait for a request and answer it."""
-        super().handle_one_request()
+        stream = self.rfile
+        assert isinstance(stream, io.BufferedReader)
+        try:
+            head = read_head(stream)
+        except TimeoutError:
+            self.close_connection = True
+            return
+        if isinstance(head, HTTPStatus):
+            self._refuse_head(head)
+            return
+        # The base class gets what was read and no way to read on.
+        self.rfile = io.BytesIO(head)
+        try:
+            super().handle_one_request()
+        finally:
+            self.rfile = stream
         self._connections.wait(self.connection)
 
     def parse_request(self) -> bool:
@@ -134,15 +153,29 @@ class ShimHandler(BaseHTTPRequestHandler):
         assert isinstance(connections, OpenConnections)
         return connections
 
+    def _refuse_head(self, status: HTTPStatus) -> None:
+        """Answer what is no request that can be read, and hang up."""
+        self.command = self.requestline = ""
+        self.request_version = self.protocol_version
+        self.close_connection = True
+        self._send_text(status, status.phrase)
+        self.wfile.flush()
+        # Closing with unread bytes would take the answer away from a client that is still sending.
+        with suppress(OSError):
+            self.connection.settimeout(_DRAIN_SECONDS)
+            for _ in range(_DRAIN_PIECES):
+                if not self.connection.recv(1 << 16):
+                    break
+
     def _refused(self) -> bool:
         """Answer and hang up on requests that no installer sends."""
         reason = None
-        if len(self.requestline) > _MAX_REQUEST_LINE:
-            reason = HTTPStatus.REQUEST_URI_TOO_LONG
+        if self.request_version == "HTTP/0.9":
+            reason = HTTPStatus.BAD_REQUEST
         elif self.headers.get_all("Host") != [self._site.endpoint.authority]:
             # Another Host is a web page that found the port (DNS rebinding), or a proxy.
             reason = HTTPStatus.MISDIRECTED_REQUEST
-        elif self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
+        elif "Transfer-Encoding" in self.headers or set(self.headers.get_all("Content-Length", ())) - {"0"}:
             reason = HTTPStatus.BAD_REQUEST
         if reason is not None:
             self.close_connection = True
