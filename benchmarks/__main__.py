@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import detection, dry_run, repack, selection, start_up
+from benchmarks import detection, dry_run, publish, repack, selection, start_up
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "start-up": start_up.measure,
     "detection": detection.measure,
     "dry-run": dry_run.measure,
+    "publish": publish.measure,
     "repack": repack.measure,
 }
 

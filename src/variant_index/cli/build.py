@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -29,9 +30,28 @@ Examples:
     "make it from the variant LABEL.",
 )
 @click.option("--no-cache", is_flag=True, help="Read every file again, and mend what is damaged in OUT.")
+@click.option(
+    "--link",
+    is_flag=True,
+    help="Make hard links to the wheels instead of copies; they must then never be changed in place.",
+)
+@click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Trust that wheels hold what their RECORD says, for example after variant-index check.",
+)
+@click.option("--jobs", type=click.IntRange(1, 512), help="Read so many files at once; default: all cores.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
-    *, paths: tuple[Path, ...], out: Path, default_from: str | None, no_cache: bool, as_json: bool
+    *,
+    paths: tuple[Path, ...],
+    out: Path,
+    default_from: str | None,
+    no_cache: bool,
+    link: bool,
+    no_verify: bool,
+    jobs: int | None,
+    as_json: bool,
 ) -> int:
     """Write a static index that lists exactly the given wheels.
 
@@ -41,12 +61,18 @@ def command(
 
     A release with anything wrong in it is refused as a whole: the reason goes to stderr, what OUT
     lists of it stays as it is, the other releases are published, and the exit status is 2. What is
-    wrong is what variant-index check calls an error; every byte of a wheel is read for that.
+    wrong is what variant-index check calls an error; every byte of a wheel is read for that, unless it
+    is unchanged since the last build.
+
+    All pages change at once, and not before every file they name is there.
     """
     from variant_index.publish.build import build_index
     from variant_index.publish.notes import notes_file
+    from variant_index.publish.scan import read_files
 
-    notes = None if no_cache else notes_file(str(out.resolve()))
+    # What was trusted without looking is not known to a build that looks.
+    trusted = " unverified" if no_verify else ""
+    notes = None if no_cache else notes_file(f"{out.resolve()}{trusted}")
     bars = _Bars() if sys.stderr.isatty() else None
     try:
         report = build_index(
@@ -56,6 +82,7 @@ def command(
             default_from=default_from,
             progress=bars,
             notes=notes,
+            reader=partial(read_files, jobs=jobs, verify=not no_verify, link=link),
             details=as_json,
         )
     finally:

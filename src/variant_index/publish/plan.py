@@ -196,9 +196,15 @@ def _batch(
 def _file_steps(release: Release, sidecar: _Sidecar | None, entries: Iterable[ProjectFile]) -> Iterator[Step]:
     paths = {file.filename: listed_path(file) or "" for file in entries}
     for wheel in release.wheels:
-        if not wheel.published:
-            yield _copy(wheel, paths[wheel.name])
-            yield Put(f"{paths[wheel.name]}.metadata", wheel.metadata)
+        if wheel.published:
+            continue
+        yield _copy(wheel, paths[wheel.name])
+        beside = f"{paths[wheel.name]}.metadata"
+        if wheel.copy is not None:
+            made = wheel.copy.with_name(f"{wheel.name}.metadata")
+            yield Copy(beside, made, hashlib.sha256(wheel.metadata).hexdigest(), len(wheel.metadata), True)
+        else:
+            yield Put(beside, wheel.metadata)
     for source in release.sources:
         if not source.published:
             yield _copy(source, paths[source.name])

@@ -8,7 +8,9 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from variant_index.errors import InputError, printable
 from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
@@ -45,15 +47,21 @@ class Reading:
 
 
 def read_file(
-    path: Path, staging: Path | None = None, on_bytes: Callable[[int], object] | None = None
+    path: Path,
+    staging: Path | None = None,
+    *,
+    verify: bool = True,
+    link: bool = False,
+    on_bytes: Callable[[int], object] | None = None,
 ) -> Reading:
     """Read and check a wheel, source distribution or sidecar; what is wrong with it becomes a refusal.
 
     Args:
         path: the file.
         staging: a folder to copy wheels and source distributions to as they are read. Then the copy is
-            what is checked, so that nothing can change between checking and publishing; its name there
-            is its digest.
+            what is checked, so that nothing can change between checking and publishing.
+        verify: compare all that is in a wheel with its RECORD.
+        link: make hard links instead of copies where that is possible; then nobody may change the file.
         on_bytes: called with the number of bytes of wheels verified since the last call.
     """
     try:
@@ -63,10 +71,10 @@ def read_file(
             raise ReleaseNameError(
                 f"{printable(path.name)}: a source distribution's name is NAME-VERSION.tar.gz"
             )
-        copy, sha256, size = _read_once(path, staging)
+        copy, sha256, size = _read_once(path, staging, link=link)
         if not path.name.endswith(".whl"):
             return Reading(path, sha256, FoundSource(path, path.name, size, sha256, copy))
-        return _read_wheel(path, sha256, copy, on_bytes)
+        return _read_wheel(path, sha256, copy, verify, on_bytes)
     except InputError as error:
         refusal = Refusal(release_of(path.name), str(error), error.rule, str(path))
     except OSError as error:
@@ -108,11 +116,15 @@ def _write(copy: int, data: memoryview) -> None:
         data = data[os.write(copy, data) :]
 
 
-def _read_once(path: Path, staging: Path | None) -> tuple[Path | None, str, int]:
+def _read_once(path: Path, staging: Path | None, *, link: bool) -> tuple[Path | None, str, int]:
     """Return the file's copy, digest and size."""
     if staging is None:
         return (None, *_hash(path, None))
-    copy, descriptor = _open_copy(path.name, staging)
+    if link and (linked := _make(path.name, staging, partial(_link, path))) is not None:
+        return (linked[0], *_hash(linked[0], None))
+    made = _make(path.name, staging, _create)
+    assert made is not None
+    copy, descriptor = made
     try:
         try:
             sha256, size = _hash(path, descriptor)
@@ -126,25 +138,44 @@ def _read_once(path: Path, staging: Path | None) -> tuple[Path | None, str, int]
     return copy, sha256, size
 
 
-def _open_copy(name: str, staging: Path) -> tuple[Path, int]:
-    """Open a new file of that name in a folder that no other process uses."""
+_Made = TypeVar("_Made")
+
+
+def _make(name: str, staging: Path, make: Callable[[Path], _Made | None]) -> tuple[Path, _Made] | None:
+    """Make a file of that name in a folder that no other process uses; None where that cannot be."""
     number = 0
     while True:
         copy = staging / f"{os.getpid()}-{number}" / name
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            return copy, os.open(copy, flags, 0o666)
+            made = make(copy)
+            return (copy, made) if made is not None else None
         except FileNotFoundError:
             copy.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             number += 1
 
 
+def _create(copy: Path) -> int:
+    return os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+
+def _link(path: Path, copy: Path) -> bool | None:
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            os.link(path, copy)
+            return True
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError:  # another file system, or one without hard links
+        pass
+    return None
+
+
 def _read_wheel(
-    path: Path, sha256: str, copy: Path | None, on_bytes: Callable[[int], object] | None
+    path: Path, sha256: str, copy: Path | None, verify: bool, on_bytes: Callable[[int], object] | None
 ) -> Reading:
     try:
-        contents = read_wheel(copy or path, verify=True, progress=on_bytes)
+        contents = read_wheel(copy or path, verify=verify, progress=on_bytes)
         release = release_of(path.name)
         if release is None:
             raise ReleaseNameError(
@@ -154,6 +185,8 @@ def _read_wheel(
         if copy is not None:
             copy.unlink(missing_ok=True)
         raise
+    if copy is not None:
+        copy.with_name(f"{copy.name}.metadata").write_bytes(contents.metadata)
     findings = tuple(replace(finding, path=str(path)) for finding in contents.findings)
     wheel = FoundWheel(
         path=path,

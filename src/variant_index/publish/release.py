@@ -55,7 +55,8 @@ class FoundWheel:
         requires_python: METADATA's `Requires-Python`, None when not given.
         document: its `variant.json`; None exactly when the name has no label.
         findings: the rules it breaks that are no reason to refuse it.
-        copy: a copy made while it was read, that may be moved to where it is published; None without.
+        copy: a copy made while it was read, that may be moved to where it is published, with a file
+            `NAME.metadata` beside it; None without.
         published: whether the index has it already, with these bytes; then `metadata` may be missing.
     """
 

@@ -73,7 +73,7 @@ def scan(paths: Iterable[Path], *, on_bytes: Callable[[int], object] | None = No
     """
     if on_bytes is None:
         return collect(read_files(list(map(state_of, paths))))
-    return collect(read_file(path, None, on_bytes) for path in paths)
+    return collect(read_file(path, None, on_bytes=on_bytes) for path in paths)
 
 
 def collect(readings: Iterable[Reading]) -> Scan:
@@ -105,7 +105,12 @@ def collect(readings: Iterable[Reading]) -> Scan:
 
 
 def read_files(
-    files: Sequence[FileState], staging: Path | None = None, *, jobs: int | None = None
+    files: Sequence[FileState],
+    staging: Path | None = None,
+    *,
+    jobs: int | None = None,
+    verify: bool = True,
+    link: bool = False,
 ) -> Iterator[Reading]:
     """Read files on all cores and yield what they are, in their order; see `read_file`.
 
@@ -115,13 +120,15 @@ def read_files(
         files: what to read.
         staging: a folder for copies, see `read_file`.
         jobs: how many at once; all cores when not given.
+        verify: see `read_file`.
+        link: see `read_file`.
 
     Raises:
         LostReaderError: a process died.
         OSError: a copy cannot be written.
     """
     jobs = jobs or _cores()
-    read = partial(read_chunk, staging=staging)
+    read = partial(read_chunk, staging=staging, verify=verify, link=link)
     waiting: deque[tuple[Future[list[Reading]] | None, list[str]]] = deque()
     small = sum(file.size < _BIG for file in files)
     with ExitStack() as stack:
@@ -157,9 +164,11 @@ def chunks(files: Iterable[FileState]) -> Iterator[tuple[list[str], bool]]:
         yield chunk, False
 
 
-def read_chunk(paths: Iterable[str], staging: Path | None = None) -> list[Reading]:
+def read_chunk(
+    paths: Iterable[str], staging: Path | None = None, *, verify: bool = True, link: bool = False
+) -> list[Reading]:
     """Read some files; see `read_file`."""
-    return [read_file(Path(path), staging) for path in paths]
+    return [read_file(Path(path), staging, verify=verify, link=link) for path in paths]
 
 
 def _result(

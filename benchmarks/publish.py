@@ -1,0 +1,202 @@
+"""Building an index: against the floor of reading and hashing, against other tools, and against itself.
+
+Everything lies in one temporary folder, so that ours, the floor and the peers meet the same file system.
+Small wheels are like those of pure Python projects. Large ones are stored, not deflated, so that what is
+measured is SHA-256 and not zlib.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+import venv
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks.figure import Figure, interleaved, timed
+from benchmarks.start_up import script
+from variant_index.publish.reading import file_sha256
+from variant_index.wheel.read import read_wheel
+
+__all__ = ["make_wheels", "measure"]
+
+_RUNS = 5
+_MANY_PROJECTS = 1000
+_MANY_VERSIONS = 20
+_MANY_TAGS = 5
+_LARGE = 4
+_LARGE_BYTES = 256 << 20
+_SECONDS_A_WHEEL = 10e-6
+_SECONDS_TO_ADD = 3.0
+_PEERS = "full build, 2000 small, to variantlib + dumb-pypi"
+
+
+def measure() -> Iterator[Figure]:
+    """Yield the figures of publishing."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        yield from _small(folder)
+        yield from _large(folder)
+        yield from _many(folder)
+
+
+def _small(folder: Path) -> Iterator[Figure]:
+    wheels = folder / "small"
+    make_wheels(wheels, projects=100, versions=5, tags=4, size=60_000)
+    files = sorted(wheels.rglob("*.whl"))
+
+    def floor() -> None:
+        for file in files:
+            file_sha256(file)
+            read_wheel(file, verify=True)
+
+    ours, peer = interleaved(lambda: _build_anew(folder, wheels), floor, runs=_RUNS)
+    name = f"full build, {len(files)} small, to reading in one process"
+    yield Figure(name, 2, faster=False, ours=ours, peer=peer)
+    tools = _dumb_pypi(folder)
+    if isinstance(tools, str):
+        yield Figure(_PEERS, 1, faster=True, skipped=tools)
+        return
+    flat = folder / "flat"
+    flat.mkdir()
+    for file in files:
+        os.link(file, flat / file.name)
+    names = folder / "names"
+    names.write_text("".join(f"{file.name}\n" for file in files))
+
+    def peers() -> None:
+        _run([str(script("variantlib")), "generate-index-json", "-d", str(flat)])
+        shutil.rmtree(folder / "dumb", ignore_errors=True)
+        _run(
+            [
+                *(str(tools), "--package-list", str(names), "--packages-url", "../../pool/"),
+                *("--output-dir", str(folder / "dumb")),
+            ]
+        )
+
+    ours, peer = interleaved(lambda: _build_anew(folder, flat), peers, runs=_RUNS)
+    yield Figure(_PEERS, 1, faster=True, ours=ours, peer=peer)
+
+
+def _large(folder: Path) -> Iterator[Figure]:
+    wheels = folder / "large"
+    wheels.mkdir()
+    for number in range(_LARGE):
+        content = random.Random(number).randbytes(1 << 20) * (_LARGE_BYTES >> 20)
+        _write(wheels / f"large{number}-1.0-py3-none-any.whl", {f"large{number}/data.bin": content})
+    files = sorted(wheels.iterdir())
+
+    def floor() -> None:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(file_sha256, files))
+
+    ours, peer = interleaved(lambda: _build_anew(folder, wheels, "--link", "--no-verify"), floor, runs=_RUNS)
+    yield Figure(f"{_LARGE} large wheels, linked, to SHA-256 on all cores", 1 / 0.85, False, ours, peer)
+
+    def verified() -> None:
+        floor()
+        for file in files:
+            read_wheel(file, verify=True)
+
+    ours, peer = interleaved(lambda: _build_anew(folder, wheels), verified, runs=_RUNS)
+    yield Figure("the same, verified and copied, to verifying", 1.5, False, ours, peer)
+    shutil.rmtree(wheels)
+
+
+def _many(folder: Path) -> Iterator[Figure]:
+    wheels = folder / "many"
+    make_wheels(wheels, projects=_MANY_PROJECTS, versions=_MANY_VERSIONS, tags=_MANY_TAGS, size=600)
+    count = _MANY_PROJECTS * _MANY_VERSIONS * _MANY_TAGS
+    _build(folder, wheels)
+    ours = min(timed(lambda: _build(folder, wheels)) for _ in range(_RUNS))
+    yield Figure(f"rebuild, {count} unchanged, to 10 us a wheel", 1, False, ours, count * _SECONDS_A_WHEEL)
+    seconds = []
+    for number in range(_RUNS):
+        name = f"many{number}"
+        make_wheels(wheels / "new", projects=1, versions=1, tags=1, size=600, prefix=name)
+        time.sleep(0.2)  # a file that has just changed is read again in the next build
+        seconds.append(timed(lambda: _build(folder, wheels)))
+    ours = sorted(seconds)[len(seconds) // 2]
+    yield Figure(f"rebuild, one more than {count}, to 3 s", 1, False, ours, _SECONDS_TO_ADD)
+
+
+def _build_anew(folder: Path, wheels: Path, *options: str) -> None:
+    """Build an index where there is none; removing the last one is part of no peer's work, and quick."""
+    if (folder / "site").exists():
+        (folder / "site").rename(folder / f"old-{time.monotonic_ns()}")
+    _build(folder, wheels, *options, "--no-cache")
+
+
+def _build(folder: Path, wheels: Path, *options: str) -> None:
+    command = [str(script("variant-index")), "build", str(wheels), "--out", str(folder / "site"), *options]
+    _run(command, {"XDG_CACHE_HOME": str(folder / "cache")})
+
+
+def _dumb_pypi(folder: Path) -> Path | str:
+    """Install dumb-pypi into an environment of its own; return its program, or why there is none."""
+    environment = folder / "peers"
+    venv.create(environment, with_pip=True)
+    binaries = environment / ("Scripts" if os.name == "nt" else "bin")
+    done = subprocess.run(
+        [str(binaries / "python"), "-m", "pip", "install", "--quiet", "dumb-pypi"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if done.returncode != 0:
+        return (done.stderr.strip().splitlines() or ["dumb-pypi cannot be installed"])[-1]
+    return binaries / "dumb-pypi"
+
+
+def _run(command: Sequence[str], variables: dict[str, str] | None = None) -> None:
+    subprocess.run(
+        command, env={**os.environ, **(variables or {})}, stdout=subprocess.DEVNULL, check=True, timeout=600
+    )
+
+
+def make_wheels(
+    folder: Path, *, projects: int, versions: int, tags: int, size: int, prefix: str = "project"
+) -> None:
+    """Write valid wheels of about half of `size` bytes each, the same ones every time."""
+    choice = random.Random(1)
+    for project in range(projects):
+        place = folder / str(project % 100)
+        place.mkdir(parents=True, exist_ok=True)
+        name = f"{prefix}{project}"
+        for version in range(versions):
+            for tag in range(tags):
+                files = {
+                    f"{name}/module{number}.py": b"x = %r\n" % choice.randbytes(min(size, 4000) // 4)
+                    for number in range(max(1, size // 4000))
+                }
+                _write(place / f"{name}-1.{version}-cp3{tag + 9}-cp3{tag + 9}-linux_x86_64.whl", files)
+
+
+def _write(path: Path, files: dict[str, bytes]) -> None:
+    name, version, tag = path.stem.split("-", 2)
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: >=3.9\n\n"
+    content = {
+        **files,
+        f"{info}/METADATA": (metadata + "A wheel of the benchmark.\n" * 40).encode(),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
+    }
+    rows = []
+    for entry, data in content.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        rows.append(f"{entry},sha256={digest},{len(data)}\n")
+    content[f"{info}/RECORD"] = ("".join(rows) + f"{info}/RECORD,,\n").encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, data in content.items():
+            header = zipfile.ZipInfo(entry, (2024, 1, 1, 0, 0, 0))
+            header.compress_type = zipfile.ZIP_STORED if len(data) > 1 << 20 else zipfile.ZIP_DEFLATED
+            header.external_attr = 0o644 << 16
+            archive.writestr(header, data, compresslevel=1)
