@@ -50,6 +50,8 @@ def _differences(ours: ProjectFile, theirs: ProjectFile) -> Iterator[str]:
         yield "yanked"
     if not _same_metadata(ours.core_metadata, theirs.core_metadata):
         yield "core-metadata"
+    if ours.provenance != theirs.provenance:
+        yield "provenance"
     if theirs.upload_time is not None and theirs.upload_time != ours.upload_time:
         yield "upload-time"
 

@@ -228,7 +228,8 @@ class Catalog:
         elif path is not None and path.suffix == ".whl" and file.core_metadata is False:
             file = replace(file, core_metadata=self._wheels.metadata(path) is not None)
         wheel = ChosenWheel.of(listed, decided.documents)
-        return replace(file, url=self._files.add(listed, wheel, spliced))
+        # What was attested is the file as its publisher names it.
+        return replace(file, url=self._files.add(listed, wheel, spliced), provenance=None)
 
     def _ask_target(self) -> tuple[Properties, TargetTags]:
         """Detect once; a failure stays a failure, so that it does not cost its time again for each page."""

@@ -1,4 +1,4 @@
-"""A project page of the simple API as a value, whatever it was read from (PEP 503, 592, 658, 691, 700)."""
+"""A project page of the simple API as a value, wherever it was read (PEP 503, 592, 658, 691, 700, 740)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class ProjectFile:
         core_metadata: False, True, or the hashes of `{url}.metadata` (PEP 658, PEP 714).
         size: bytes, None when not given (PEP 700).
         upload_time: as published (PEP 700), None when not given.
+        provenance: the full https address of its provenance object (PEP 740), None when not given.
         listed_by: the page it was read from; says whose word the address is. Not part of the value.
     """
 
@@ -32,6 +33,7 @@ class ProjectFile:
     core_metadata: bool | Mapping[str, str] = False
     size: int | None = None
     upload_time: str | None = None
+    provenance: str | None = None
     listed_by: str = field(default="", compare=False, repr=False)
 
 

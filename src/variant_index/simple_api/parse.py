@@ -34,6 +34,7 @@ _HTML_TYPES = frozenset(
 )
 _API_VERSION = re.compile(r"(\d{1,6})\.\d{1,6}", re.ASCII)
 _ABSOLUTE = re.compile(r"https?://[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+", re.ASCII)
+_FULL_ADDRESS = re.compile(r"https://[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]{1,2000}", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
 # What a URL may hold besides letters, digits and "_.-~"; all else is percent-encoded, nothing decoded.
 _URL_SAFE: Final = ":/?#[]@!$&'()*+,;=%"
@@ -231,8 +232,14 @@ def _json_file(entry: dict[str, Any], reader: _Reader) -> ProjectFile:
         _json_core_metadata(core_metadata),
         size if type(size) is int and size >= 0 else None,
         upload_time if isinstance(upload_time, str) and not _is_broken(upload_time) else None,
+        _provenance(get("provenance")),
         reader.url,
     )
+
+
+def _provenance(value: object) -> str | None:
+    """Return the address of a provenance object; only a full one with https counts (PEP 740)."""
+    return value if isinstance(value, str) and _FULL_ADDRESS.fullmatch(value) else None
 
 
 def _json_core_metadata(value: object) -> bool | Mapping[str, str]:
@@ -340,6 +347,7 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
         _html_core_metadata(core_metadata),
         None,
         None if _is_broken(upload_time) else upload_time or None,
+        _provenance(anchor.get("data-provenance")),
         reader.url,
     )
 

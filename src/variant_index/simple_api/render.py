@@ -1,7 +1,7 @@
 """Writes project and root pages as PEP 691 JSON and PEP 503 HTML, and chooses between the two.
 
 Pages declare the lowest repository version that covers what they hold: 1.1 (PEP 700) when every file
-has a size, else 1.0.
+has a size, 1.3 (PEP 740) when a file also has a provenance object, else 1.0.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def render_json(page: ProjectPage) -> bytes:
     """Return a project page as PEP 691 JSON; addresses are written as they are."""
     files = [_json_entry(file) for file in page.files]
     complete = all(file.size is not None for file in page.files)
-    content: dict[str, Any] = {"meta": {"api-version": "1.1" if complete else "1.0"}, "name": page.name}
+    attested = any(file.provenance is not None for file in page.files)
+    version = "1.0" if not complete else "1.3" if attested else "1.1"
+    content: dict[str, Any] = {"meta": {"api-version": version}, "name": page.name}
     if complete:
         content["versions"] = list(dict.fromkeys(filter(None, map(_version, page.files))))
     content["files"] = files
@@ -55,6 +57,8 @@ def _json_entry(file: ProjectFile) -> dict[str, Any]:
         entry["size"] = file.size
     if file.upload_time is not None:
         entry["upload-time"] = file.upload_time
+    if file.provenance is not None:
+        entry["provenance"] = file.provenance
     return entry
 
 
@@ -94,6 +98,8 @@ def _anchor(file: ProjectFile) -> str:
     if file.upload_time is not None:
         # In no specification, but PyTorch's index has it and uv needs it for --exclude-newer.
         attributes.append(f'data-upload-time="{escape(file.upload_time)}"')
+    if file.provenance is not None:
+        attributes.append(f'data-provenance="{escape(file.provenance)}"')
     return f"    <a {' '.join(attributes)}>{escape(file.filename)}</a><br>\n"
 
 

@@ -23,6 +23,7 @@ FILES = st.builds(
     core_metadata=st.booleans() | HASHES.filter(bool),
     size=st.none() | st.integers(0, 1 << 40),
     upload_time=st.none() | st.just("2026-01-31T12:00:00Z"),
+    provenance=st.none() | st.just("https://x/p"),
 )
 
 
@@ -40,11 +41,16 @@ def test_differences_are_named() -> None:
     file = ProjectFile("a.whl", "https://x/a.whl", {"sha256": "0" * 64})
     ours = ProjectPage("x", (file, replace(file, filename="b.whl")))
     theirs = ProjectPage(
-        "x", (replace(file, hashes={"sha256": "1" * 64}, yanked=True), replace(file, filename="c.whl"))
+        "x",
+        (
+            replace(file, hashes={"sha256": "1" * 64}, yanked=True, provenance="https://x/p"),
+            replace(file, filename="c.whl"),
+        ),
     )
     assert list(compare_forms(ours, theirs)) == [
         "a.whl has another hash in HTML",
         "a.whl has another yanked in HTML",
+        "a.whl has another provenance in HTML",
         "b.whl is listed in JSON only",
         "c.whl is listed in HTML only",
     ]

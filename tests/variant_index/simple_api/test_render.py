@@ -50,6 +50,7 @@ def _files(draw: st.DrawFn) -> ProjectFile:
         draw(st.booleans() | _HASHES.filter(bool)),
         draw(st.none() | st.integers(0, 1 << 60)),
         draw(st.none() | st.just("2026-01-01T00:00:00Z")),
+        draw(st.none() | st.just("https://files.example/a.whl.provenance?a=1&b='")),
     )
 
 
@@ -83,7 +84,7 @@ def test_nothing_on_a_page_becomes_markup() -> None:
     evil = '"><script>alert(1)</script>'
     page = ProjectPage(
         evil,
-        (ProjectFile(evil, evil, {evil: evil}, evil, evil, {evil: evil}, None, evil),),
+        (ProjectFile(evil, evil, {evil: evil}, evil, evil, {evil: evil}, None, evil, evil),),
     )
     assert b"<script" not in render_html(page)
     assert b"<script" not in render_root_html([evil])
@@ -99,6 +100,10 @@ def test_the_version_is_the_lowest_that_covers_the_fields() -> None:
     page = json.loads(render_json(ProjectPage("x", (sized, *more, sidecar))))
     assert page["meta"] == {"api-version": "1.1"}
     assert page["versions"] == ["1.0", "2.0"]
+    attested = replace(sized, provenance="https://x/p")
+    page = json.loads(render_json(ProjectPage("x", (sized, attested))))
+    assert page["meta"] == {"api-version": "1.3"}
+    assert [file.get("provenance") for file in page["files"]] == [None, "https://x/p"]
     page = json.loads(render_json(ProjectPage("x", (sized, replace(sized, size=None)))))
     assert page["meta"] == {"api-version": "1.0"}
     assert "versions" not in page
@@ -114,6 +119,19 @@ def test_metadata_is_announced_under_the_names_that_no_pip_stumbles_over() -> No
         f'data-core-metadata="sha256={SHA}" data-dist-info-metadata="sha256={SHA}"'
         in render_html(page).decode()
     )
+
+
+@pytest.mark.parametrize(
+    "address", ["http://x/p", "p", "//x/p", "https://x/ p", "https://", "javascript:1", 1]
+)
+def test_only_full_secure_addresses_of_provenance_count(address: object) -> None:
+    entry = {"filename": "x-1.tar.gz", "url": "u", "hashes": {}, "provenance": address}
+    body = json.dumps({"meta": {"api-version": "1.3"}, "name": "x", "files": [entry]}).encode()
+    (file,) = parse_page(body, JSON_TYPE, URL, "x").files
+    assert file.provenance is None
+    html = f'<a href="x-1.tar.gz" data-provenance="{address}">x-1.tar.gz</a>'.encode()
+    (file,) = parse_page(html, HTML_TYPE, URL, "x").files
+    assert file.provenance is None
 
 
 def test_root_pages() -> None:
