@@ -19,7 +19,6 @@ _NUMBERS: Final = r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}"
 _TOOLKIT: Final = re.compile(rf"(?:(cu|rocm)(?:da)?({_NUMBERS})|(cpu|xpu))", re.ASCII)
 # A commit may stand before it, as in 0.6+fd27788pt2.9.0cu130; its digits are no part of these letters.
 _TORCH: Final = re.compile(rf"(?<![a-z])[0-9a-f]{{0,40}}(torch|pyt|pt)({_NUMBERS})", re.ASCII)
-_BEHIND: Final = re.compile(rf"(?:cu|cuda|rocm|cpu|xpu)[0-9.]{{0,20}}(torch|pyt|pt)({_NUMBERS})", re.ASCII)
 _ABI: Final = re.compile(r"cxx11abi(true|false)", re.ASCII)
 _FOLDER_TORCH: Final = re.compile(rf"torch-?({_NUMBERS})(?:\+([a-z0-9.]{{1,20}}))?", re.ASCII)
 _MAX_LOCAL: Final = 100
@@ -63,7 +62,7 @@ def read_coupling(version: str, url: str) -> Coupling | None:
         url: the wheel's address; the last folders count, and more than the version where both speak.
     """
     local = version.partition("+")[2].lower().replace("_", ".").replace("-", ".")[:_MAX_LOCAL]
-    torch = _TORCH.search(local) or _BEHIND.search(local)
+    torch = _TORCH.search(local)
     kind, toolkit = read_toolkit(local)
     # The two letters alone could mean something else.
     certain = torch is not None and (torch[1] != "pt" or kind is not None)

@@ -61,6 +61,20 @@ def test_the_abi_decides(torch: str, abi: str | None) -> None:
     assert chosen(stated, *both) == [both[1]]
 
 
+@pytest.mark.parametrize(
+    ("torch", "locals_", "expected"),
+    [
+        ("2.9.0+cu128", ["cu12torch2.9", "cu128torch2.9", "cu129torch2.9"], "cu128torch2.9"),
+        ("2.9.0+cu129", ["cu126torch2.9", "cu128torch2.9"], "cu128torch2.9"),
+        ("2.9.0+cu124", ["cu126torch2.9", "cu128torch2.9"], "cu126torch2.9"),
+        ("2.9.1+cu128", ["pt2.9.0cu128", "pt2.9.1cu126"], "pt2.9.1cu126"),
+    ],
+)
+def test_the_closest_build_comes_first(torch: str, locals_: list[str], expected: str) -> None:
+    build = TorchBuild.of(Version(torch), "installed")
+    assert chosen(build, *(f"1.0+{local}" for local in locals_)) == [f"1.0+{expected}"]
+
+
 def test_others_of_the_version_are_yanked_and_versions_without_a_build_hidden() -> None:
     wheels = [
         wheel("1.0+pt2.9.0cu128"),
