@@ -80,14 +80,27 @@ def test_the_status_is_the_installers(shop: Workshop) -> None:
     assert "error: index" not in shop.last
 
 
-def test_a_failure_that_the_installer_overlooks_counts(shop: Workshop) -> None:
-    """A second index that fails is none to go on without."""
+def test_an_index_that_fails_is_none_to_go_on_without(shop: Workshop) -> None:
     url = f"{shop.index.root}/other/"
     shop.index.routes[f"/other/{NAME}/"] = Route(status=500)
     shop.index.routes[f"/simple/{NAME}/"] = Route(status=404)
     assert shop.behind(*INSTALL, "--index", url) not in (0, 1)
     assert f"{url}{NAME}/ answered 500" in shop.last
     assert shop.installed() == ""
+
+
+def test_a_failure_that_the_installer_overlooks_counts(shop: Workshop) -> None:
+    program = shop.tools / "uv-bin" / "uv"
+    program.unlink()
+    fetch = f"urllib.request.urlopen(os.environ['UV_DEFAULT_INDEX'] + '{NAME}/')"
+    lines = [f"#!{sys.executable}", "import contextlib, os, urllib.request"]
+    lines += ["with contextlib.suppress(OSError):", f"    {fetch}"]
+    program.write_text("\n".join(lines) + "\n")
+    program.chmod(0o755)
+    assert shop.behind(*INSTALL) == 0, shop.last
+    shop.index.routes[f"/simple/{NAME}/"] = Route(status=500)
+    assert shop.behind(*INSTALL) == 3, shop.last
+    assert "error: index " in shop.last
 
 
 def test_an_installed_project_is_no_failure_of_the_index(shop: Workshop) -> None:
