@@ -25,6 +25,7 @@ class Target:
         chosen: the variant choice it stands for, None for an ordinary local file.
         wheel: what to compare before it is handed out, None for a file that no variants document chose.
         spliced: the new end that it gets on its way, None for a file that stays as it is.
+        listed_by: the page that names it.
     """
 
     filename: str
@@ -32,6 +33,7 @@ class Target:
     chosen: Chosen | None
     wheel: ChosenWheel | None = None
     spliced: SplicedWheel | None = None
+    listed_by: str = ""
 
 
 class FileTable:
@@ -52,7 +54,8 @@ class FileTable:
         self, listed: Listed, wheel: ChosenWheel | None = None, spliced: SplicedWheel | None = None
     ) -> str:
         """Return the link to give to clients; its last part is the file's name."""
-        target = Target(listed.file.filename, listed.file.url, listed.chosen, wheel, spliced)
+        file = listed.file
+        target = Target(file.filename, file.url, listed.chosen, wheel, spliced, file.listed_by)
         what = f"{target.filename}\n{target.url}".encode()
         identity = hashlib.blake2b(what, digest_size=16, key=self._key).hexdigest()
         self._targets[identity] = target

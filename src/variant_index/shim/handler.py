@@ -279,9 +279,10 @@ class ShimHandler(BaseHTTPRequestHandler):
 
     def _relay(self, url: str, target: Target) -> None:
         """Pass on a file for which the client has no login."""
+        network = self._site.network
         begun = False
         try:
-            with relay(self._site.network, url, self.command, dict(self.headers)) as passing:
+            with relay(network, url, self.command, dict(self.headers), target.listed_by) as passing:
                 if passing.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                     self._send_text(HTTPStatus.NOT_FOUND, f"{printable(target.filename)} is gone")
                     return

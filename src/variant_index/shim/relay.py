@@ -41,7 +41,9 @@ class Passing:
 
 
 @contextmanager
-def relay(network: Network, url: str, method: str, asked: Mapping[str, str]) -> Iterator[Passing]:
+def relay(
+    network: Network, url: str, method: str, asked: Mapping[str, str], listed_by: str = ""
+) -> Iterator[Passing]:
     """Ask upstream for a file on behalf of a client; a context manager.
 
     Args:
@@ -49,12 +51,13 @@ def relay(network: Network, url: str, method: str, asked: Mapping[str, str]) -> 
         url: the file.
         method: `GET` or `HEAD`.
         asked: the client's request headers, of which those about ranges count.
+        listed_by: the page that names the file, which may not lead anywhere.
 
     Raises:
         UpstreamError: nothing answered, or something else than a file or that there is none.
     """
     wanted = {name: value for name in _ASKED if (value := asked.get(name))}
-    with network.open(url, method=method, headers=wanted) as stream:
+    with network.open(url, method=method, headers=wanted, named_by=listed_by) as stream:
         if stream.status in (401, 403):
             remedy = network.credentials.remedy(url)
             raise UpstreamError(f"{printable(url)} answered {stream.status}: {remedy}")

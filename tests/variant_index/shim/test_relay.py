@@ -21,7 +21,14 @@ from tests.making import make_wheel
 from tests.variant_index.shim.family import NAME, add_family
 from tests.variant_index.shim.serving import Shim, running_shim
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
+from variant_index.errors import UpstreamError
+from variant_index.shim.file_table import FileTable
+from variant_index.shim.present import Listed
+from variant_index.shim.relay import relay
+from variant_index.simple_api.page import ProjectFile
 from variant_index.simple_api.render import HTML_TYPE
+from variant_index.upstream.credentials import Credentials
+from variant_index.upstream.network import Network
 from variant_index.upstream.source import Source
 
 WHEEL = "a-1.0-py3-none-any.whl"
@@ -175,6 +182,18 @@ def test_a_file_of_unknown_length(index: FakeIndex, tmp_path: Path, complete: bo
             with pytest.raises((http.client.IncompleteRead, http.client.HTTPException)):
                 shim.ask(url)
     listener.close()
+
+
+def test_a_page_elsewhere_cannot_fetch_from_this_machine_with_the_login(index: FakeIndex) -> None:
+    source = Source(index.url.replace("://", "://user:secretword@"))
+    network = Network(timeout=2, credentials=Credentials([source]))
+    table = FileTable("http://127.0.0.1:1/t/f/", b"key")
+    link = table.add(Listed(ProjectFile(WHEEL, f"{index.root}/f", listed_by="https://8.8.8.8/simple/a/")))
+    target = table.find(link.split("/")[-2])
+    assert target is not None
+    with pytest.raises(UpstreamError, match="127"), relay(network, target.url, "GET", {}, target.listed_by):
+        pass
+    assert index.requests == []
 
 
 @pytest.mark.parametrize("by_ranges", [False, True])
