@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -110,6 +111,15 @@ def test_only_the_chosen_variant_is_listed_and_linked_here(
     assert files[CHOSEN]["url"].startswith(shim.index_url.removesuffix("simple/") + "f/")
     assert urlsplit(files[CHOSEN]["url"]).path.endswith(f"/{CHOSEN}")
     assert shim.calls == ["machine", "tags"]
+
+
+def test_a_renamed_wheel_has_no_provenance(index: FakeIndex, shim: Shim, tmp_path: Path) -> None:
+    """What was attested has another name; the plain wheel keeps its own."""
+    files = [replace(file, provenance="https://x/p") for file in add_family(index, tmp_path)]
+    index.add_project(NAME, files)
+    shown = shim.ask(f"{NAME}/").files()
+    assert "provenance" not in shown[CHOSEN]
+    assert shown[f"{NAME}-1.0-py3-none-any.whl"]["provenance"] == "https://x/p"
 
 
 def test_the_file_is_a_redirect_that_is_not_stored(index: FakeIndex, shim: Shim, tmp_path: Path) -> None:
