@@ -93,7 +93,8 @@ def test_a_failure_that_the_installer_overlooks_counts(shop: Workshop) -> None:
     program = shop.tools / "uv-bin" / "uv"
     program.unlink()
     fetch = f"urllib.request.urlopen(os.environ['UV_DEFAULT_INDEX'] + '{NAME}/')"
-    lines = [f"#!{sys.executable}", "import contextlib, os, urllib.request"]
+    lines = [f"#!{sys.executable}", "import contextlib, os, sys, urllib.request"]
+    lines += ["if sys.argv[1] == 'python':", "    sys.exit(print(sys.executable))"]
     lines += ["with contextlib.suppress(OSError):", f"    {fetch}"]
     program.write_text("\n".join(lines) + "\n")
     program.chmod(0o755)

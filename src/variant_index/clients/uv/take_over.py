@@ -328,5 +328,6 @@ def _find_python(
         )
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-        raise ClientError(f"uv finds no Python to choose for: {printable(str(detail).strip())}") from None
+        last = printable(str(detail).strip().rpartition("\n")[2])
+        raise ClientError(f"uv finds no Python to choose for: {last}") from None
     return done.stdout.strip()

@@ -87,7 +87,7 @@ def test_configured_sources(tmp_path: Path) -> None:
     assert "pinned to the index x" in warning
     started = child(found, tmp_path / "throw-away")
     assert started.environment["UV_CONFIG_FILE"] == str(tmp_path / "throw-away" / "uv.toml")
-    assert started.files == {"uv.toml": 'prerelease = "allow"\n'}
+    assert started.files == {"uv.toml": '"prerelease" = "allow"\n'}
     assert "UV_TORCH_BACKEND" not in started.environment
     named = taken("pip install x --index x --default-index a", tmp_path)
     assert named.indexes[0].urls == ("http://x/", "http://a/", "http://e/")
