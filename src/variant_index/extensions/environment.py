@@ -22,6 +22,9 @@ __all__ = ["Environment", "installed_torch", "installed_versions", "package_fold
 
 _MAX_FILE_BYTES: Final = 1 << 16
 _MAX_ENTRIES: Final = 100_000
+_OWN_VERSION: Final = re.compile(
+    r"^__version__ *= *['\"]([0-9A-Za-z.+!]{1,60})['\"]", re.ASCII | re.MULTILINE
+)
 _TIMEOUT_SECONDS: Final = 30
 _METADATA_FOLDER: Final = re.compile(r"([A-Za-z0-9._]{1,200})-([A-Za-z0-9._!+]{1,100})\.dist-info", re.ASCII)
 _QUESTION: Final = "import json, sys; json.dump([path for path in sys.path if path], sys.stdout)"
@@ -76,12 +79,14 @@ def installed_versions(folders: Iterable[Path]) -> dict[str, Version]:
 
 
 def installed_torch(folders: Iterable[Path]) -> TorchBuild | None:
-    """Return the torch in the first folder that has one."""
+    """Return the torch in the first folder that has one; conda's has no metadata folder everywhere."""
     for folder in folders:
-        for name, version in _metadata_folders(folder):
-            if canonical_name(name) == "torch":
-                cmake = folder / "torch" / "share" / "cmake" / "Torch" / "TorchConfig.cmake"
-                return torch_from_files(version, _text(folder / "torch" / "version.py"), _text(cmake))
+        text = _text(folder / "torch" / "version.py")
+        named = [version for name, version in _metadata_folders(folder) if canonical_name(name) == "torch"]
+        own = _OWN_VERSION.search(text)
+        if named or own:
+            cmake = _text(folder / "torch" / "share" / "cmake" / "Torch" / "TorchConfig.cmake")
+            return torch_from_files(named[0] if named else own[1] if own else "", text, cmake)
     return None
 
 

@@ -55,6 +55,13 @@ def test_torch_is_not_imported(tmp_path: Path) -> None:
     assert installed_torch([tmp_path / "torch"]) is None
 
 
+def test_a_torch_without_metadata_is_found_all_the_same(tmp_path: Path) -> None:
+    write_torch(tmp_path, "2.5.1", "12.4")
+    (tmp_path / "torch-2.5.1.dist-info").rmdir()
+    torch = installed_torch([tmp_path])
+    assert str(torch) == "torch 2.5.1 (CUDA 12.4, installed)"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs FIFOs and symbolic links")
 def test_odd_files_count_as_missing(tmp_path: Path) -> None:
     write_torch(tmp_path)
