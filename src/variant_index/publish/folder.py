@@ -30,28 +30,22 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from variant_index.errors import printable
 from variant_index.publish.dropped import DroppedFiles
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_path, page_paths
+from variant_index.publish.published_page import read_published_page
 from variant_index.publish.reading import file_sha256
 from variant_index.publish.staging import PART, Staging, finish_switch, write
-from variant_index.publish.store import OnStep, SourceChangedError, StoreError
+from variant_index.publish.store import OnStep, SourceChangedError
 from variant_index.simple_api.page import ProjectPage
-from variant_index.simple_api.parse import PageError, parse_page
-from variant_index.simple_api.render import JSON_TYPE
 
 __all__ = ["GRACE_SECONDS", "FolderStore"]
 
 GRACE_SECONDS = 3600
 """How long a file stays that no page names any more: readers of the old pages may still come for it."""
-
-
-# Any address will do: links on our pages are relative, and are made so again when they are read.
-_BASE = "https://index.invalid/"
 
 
 class FolderStore:
@@ -115,23 +109,10 @@ class FolderStore:
         """See `Store`."""
         place = self._out / page_paths(name)[1]
         try:
-            page = parse_page(place.read_bytes(), JSON_TYPE, f"{_BASE}{PAGES}{name}/", name)
+            content = place.read_bytes()
         except FileNotFoundError:
             return None
-        except PageError as error:
-            raise self._unusable(place, printable(str(error).rpartition(": ")[2])) from None
-        if page.problems:
-            raise self._unusable(place, page.problems[0])
-        page = replace(page, files=tuple(replace(file, url=_relative(file.url)) for file in page.files))
-        for file in page.files:
-            if listed_path(file) is None:
-                raise self._unusable(place, f"{printable(file.filename)} is not under {FILES}")
-        return page
-
-    def _unusable(self, place: Path, problem: str) -> StoreError:
-        return StoreError(
-            f"{printable(str(place))}: {problem}; remove the page, or write the index to another folder"
-        )
+        return read_published_page(content, name, str(place))
 
     def read(self, path: str) -> bytes:
         """See `Store`."""
@@ -202,10 +183,6 @@ class FolderStore:
         page = self.page(name) if name else None
         paths = [listed_path(file) for file in page.files] if page is not None else []
         return frozenset(name for path in paths if path is not None for name in (path, f"{path}.metadata"))
-
-
-def _relative(url: str) -> str:
-    return f"../../{url.removeprefix(_BASE)}" if url.startswith(_BASE) else url
 
 
 def _stamp(folder: str) -> str:
