@@ -11,6 +11,7 @@ import sys
 import time
 import venv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -366,8 +367,11 @@ def test_folders_as_sources(tmp_path: Path, shell: Shell) -> None:
 
 def serve_as_proxy(index: FakeIndex) -> None:
     """Let the stand-in index be a proxy: a request through one names the whole address."""
-    index.routes[f"http://index.example/simple/{NAME}/"] = index.routes.pop(f"/simple/{NAME}/")
-    index.routes |= {f"{index.root}{path}": route for path, route in index.routes.items() if path[0] == "/"}
+    name = b"http://index.example"
+    index.routes = {
+        f"http://index.example{path}": replace(route, body=route.body.replace(index.root.encode(), name))
+        for path, route in index.routes.items()
+    }
 
 
 @posix_only
