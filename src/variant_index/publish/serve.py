@@ -18,21 +18,13 @@ from urllib.parse import quote, unquote
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import canonical_name
 from variant_index.publish.byte_range import requested_range
+from variant_index.publish.content_types import content_type
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, negotiate
 
 __all__ = ["IndexServer", "ServeError"]
 
 _LOOPBACK = "127.0.0.1"
 _HOSTS = frozenset({_LOOPBACK, "localhost"})
-
-_TYPES = (
-    (".whl", "application/octet-stream"),
-    (".metadata", "text/plain; charset=utf-8"),
-    ("-variants.json", "application/json"),
-    (".tar.gz", "application/gzip"),
-    ("index.json", JSON_TYPE),
-    ("index.html", f"{HTML_TYPE}; charset=utf-8"),
-)
 
 
 class ServeError(InputError):
@@ -147,14 +139,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.NOT_ACCEPTABLE, f"the forms are {JSON_TYPE} and {HTML_TYPE}", body)
             return
         form = "index.json" if kind == JSON_TYPE else "index.html"
-        content_type = f"{kind}; charset=utf-8" if kind == HTML_TYPE else kind
-        self._send([*parts, form], content_type, body)
+        self._send([*parts, form], f"{kind}; charset=utf-8" if kind == HTML_TYPE else kind, body)
 
     def _file(self, parts: list[str], body: bool) -> None:
-        for suffix, content_type in _TYPES:
-            if parts[-1].endswith(suffix):
-                self._send(parts, content_type, body)
-                return
+        if (kind := content_type(parts[-1])) is not None:
+            self._send(parts, kind, body)
+            return
         if len(parts) == 2 and self._open([*parts, "index.html"]) is not None:
             self._redirect(f"/simple/{quote(canonical_name(parts[1]), safe='')}/", body)
             return
@@ -171,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError, RuntimeError):
             return None
 
-    def _send(self, parts: list[str], content_type: str, body: bool) -> None:
+    def _send(self, parts: list[str], kind: str, body: bool) -> None:
         file = self._open(parts)
         if file is None:
             self._fail(HTTPStatus.NOT_FOUND, "not found", body)
@@ -186,14 +176,14 @@ class _Handler(BaseHTTPRequestHandler):
             elif part is None:
                 self.send_response(HTTPStatus.OK)
                 part = range(status.st_size)
-                self._describe(content_type, part)
+                self._describe(kind, part)
             elif part:
                 self.send_response(HTTPStatus.PARTIAL_CONTENT)
-                self._describe(content_type, part)
+                self._describe(kind, part)
                 self.send_header("Content-Range", f"bytes {part[0]}-{part[-1]}/{status.st_size}")
             else:
                 self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-                self._describe(content_type, part)
+                self._describe(kind, part)
                 self.send_header("Content-Range", f"bytes */{status.st_size}")
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("ETag", tag)
@@ -213,8 +203,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return requested_range(self.headers.get("Range"), size)
 
-    def _describe(self, content_type: str, part: range) -> None:
-        self.send_header("Content-Type", content_type)
+    def _describe(self, kind: str, part: range) -> None:
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(part)))
 
     def _copy(self, file: BinaryIO, part: range) -> None:
