@@ -78,7 +78,7 @@ _FIRST: list[str | int] = ["attestation_bundles", 0, "attestations", 0]
         (_changed([*_FIRST[:-1]], [{}] * 33), "has 33 attestations, not 1 to 32"),
         (_changed([*_FIRST, "version"], 2), "an attestation's version is not 1"),
         (_changed([*_FIRST, "envelope"], None), "envelope is not a JSON object"),
-        (_changed([*_FIRST, "envelope", "signature"], "%%%"), "its signature is not base64"),
+        (_changed([*_FIRST, "envelope", "signature"], "YW%Jj"), "its signature is not base64"),
         (_changed([*_FIRST, "verification_material", "certificate"], ""), "its certificate is not base64"),
         (_changed([*_FIRST, "verification_material", "transparency_entries"], None), "are not a list"),
         (_changed([*_FIRST, "verification_material", "transparency_entries"], [1]), "is not a JSON object"),

@@ -64,6 +64,8 @@ def test_a_good_attestation_holds(attestation: Attestation, trusted: Publisher) 
         publisher(workflow="other.yml"),
         publisher(workflow="release.ym"),
         publisher(repository="https://github.com/evil/pypi-attestations"),
+        Publisher(projects=["*"], repository="https://github.com/evil/pypi-attestations"),
+        Publisher(projects=["*"], repository="https://github.com/trailofbits/pypi"),
         publisher(issuer="https://evil.example.org"),
         publisher(identity=WORKFLOW.replace("0.0.19", "0.0.18")),
         publisher(identity=WORKFLOW, issuer="https://evil.example.org"),
