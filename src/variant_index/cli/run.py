@@ -32,6 +32,9 @@ __all__ = ["command"]
 
 _T = TypeVar("_T")
 
+_BESIDE_DETECTION = 15.0
+"""Seconds that everything else may take besides detection."""
+
 _EPILOG = """\b
 Examples:
   variant-index run -- uv pip install torch
@@ -159,7 +162,10 @@ def _run_behind_shim(
                 )
                 until_the_end.enter_context(server)
 
-        status = run_client(child.command, child.environment, serve)
+        environment = dict(child.environment)
+        if takeover.patience and detection.machine is None:
+            environment.setdefault(takeover.patience, f"{detection.timeout + _BESIDE_DETECTION:.0f}")
+        status = run_client(child.command, environment, serve)
         if child.proof is not None and status == 0 and not (folder / child.proof).exists():
             journal.fail(f"{child.command[0]} did not load the plugin that leads it to the shim")
     return _report(takeover, journal, status)

@@ -86,6 +86,8 @@ class Takeover:
         locks: whether the client writes hashes for other machines too, so that all variants must be listed.
         quiet: whether the user wants no lines about choices.
         warnings: what the user should know, one printable line each.
+        patience: the variable that makes the client wait longer for a page; `""` where the user chose a time.
+            The first page with variants waits for the GPU drivers.
     """
 
     indexes: tuple[Index, ...]
@@ -95,6 +97,7 @@ class Takeover:
     locks: bool = False
     quiet: bool = False
     warnings: tuple[str, ...] = ()
+    patience: str = ""
 
 
 def reach_loopback(environment: Mapping[str, str]) -> dict[str, str]:

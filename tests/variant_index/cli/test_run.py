@@ -92,13 +92,15 @@ def test_an_index_that_fails_is_none_to_go_on_without(shop: Workshop) -> None:
 def test_a_failure_that_the_installer_overlooks_counts(shop: Workshop) -> None:
     program = shop.tools / "uv-bin" / "uv"
     program.unlink()
+    wait = "print(os.environ['UV_HTTP_TIMEOUT'])"
     fetch = f"urllib.request.urlopen(os.environ['UV_DEFAULT_INDEX'] + '{NAME}/')"
     lines = [f"#!{sys.executable}", "import contextlib, os, sys, urllib.request"]
     lines += ["if sys.argv[1] == 'python':", "    sys.exit(print(sys.executable))"]
     lines += ["with contextlib.suppress(OSError):", f"    {fetch}"]
-    program.write_text("\n".join(lines) + "\n")
+    program.write_text("\n".join([*lines, wait]) + "\n")
     program.chmod(0o755)
-    assert shop.behind(*INSTALL) == 0, shop.last
+    assert shop.behind(*INSTALL, options=("--detection-timeout", "100")) == 0, shop.last
+    assert "\n115\n" in shop.last  # it waits for the drivers
     shop.index.routes[f"/simple/{NAME}/"] = Route(status=500)
     assert shop.behind(*INSTALL) == 3, shop.last
     assert "error: index " in shop.last

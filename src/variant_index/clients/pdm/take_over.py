@@ -85,6 +85,7 @@ def take_over(
         network,
         locks=locks,
         quiet=line.given("quiet"),
+        patience="PDM_REQUEST_TIMEOUT",
     )
 
 

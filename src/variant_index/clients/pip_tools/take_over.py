@@ -104,6 +104,7 @@ def take_over(
         _network(configuration, pip),
         locks=compiles,
         quiet=line.given("quiet"),
+        patience="" if configuration.value(pip, "timeout", "default-timeout") else "PIP_TIMEOUT",
     )
 
 

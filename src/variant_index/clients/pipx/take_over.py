@@ -112,7 +112,15 @@ def take_over(
         configuration.value(pip, "client-cert"),
     )
     quiet = line.given("quiet")
-    return Takeover((index,), child, lambda: python, network, quiet=quiet, warnings=warnings)
+    return Takeover(
+        (index,),
+        child,
+        lambda: python,
+        network,
+        quiet=quiet,
+        warnings=warnings,
+        patience="" if configuration.value(pip, "timeout", "default-timeout") else "PIP_TIMEOUT",
+    )
 
 
 def _names_sources(pip: PipArguments) -> bool:

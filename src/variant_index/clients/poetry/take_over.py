@@ -80,6 +80,7 @@ def take_over(
         network,
         locks=line.words[0] in _LOCKS or not (project.parent / "poetry.lock").exists(),
         quiet=line.given("quiet"),
+        patience="POETRY_REQUESTS_TIMEOUT",
     )
 
 

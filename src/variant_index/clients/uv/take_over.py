@@ -133,6 +133,7 @@ def _taken_over(
         locks=words[:2] == ("pip", "compile"),
         quiet=line.given("quiet"),
         warnings=warnings,
+        patience="UV_HTTP_TIMEOUT",
     )
 
 
