@@ -32,6 +32,7 @@ from variant_index.simple_api.shape import has_page_shape
 from variant_index.upstream.local import local_path
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
+from variant_index.upstream.recent import Recent, SharedAnswers
 from variant_index.upstream.releases import Releases, group_releases
 from variant_index.upstream.sidecar import SidecarReader
 
@@ -46,6 +47,7 @@ _Documents = Mapping[Version, "VariantsDocument"]
 _ONE_BACKEND: Final = (
     "PyTorch's index has another version for every backend, so the lock file is for machines like this one"
 )
+_KEPT_BYTES: Final = 16 << 20
 _SIDECAR_MARK: Final = b"-variants.json"
 # Both find any link that is not surely absolute; a false alarm only means that the page is parsed.
 _RELATIVE_IN_JSON: Final = re.compile(rb'"url"\s*:\s*"(?!https?://)')
@@ -68,11 +70,13 @@ class _Decided:
         presented: what to list.
         documents: the variants documents by which its wheels were chosen.
         spliced: address upstream -> wheel that gets another end on its way.
+        is_lasting: whether only the upstream page decided, and neither machine, packages nor other files.
     """
 
     presented: Presented
     documents: _Documents = field(default_factory=dict)
     spliced: Mapping[str, SplicedWheel] = field(default_factory=dict)
+    is_lasting: bool = False
 
 
 class Catalog:
@@ -132,6 +136,8 @@ class Catalog:
         self._every_variant = every_variant
         self._needs_login = needs_login
         self._lock = threading.Lock()
+        self._pages: Recent[tuple[bytes, Page]] = Recent(_KEPT_BYTES)
+        self._shared: SharedAnswers[Page | None] = SharedAnswers()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
 
     def page(self, name: str, form: str, accept: str | None) -> Page | None:
@@ -146,6 +152,10 @@ class Catalog:
             UpstreamError: a source failed.
             VariantIndexError: the machine or the target interpreter could not be asked.
         """
+        html = _accepts_html(form, accept)
+        return self._shared.get((name, form, html), lambda: self._page(name, form, html=html))
+
+    def _page(self, name: str, form: str, *, html: bool) -> Page | None:
         if self._family is not None and name in self._family and not self._upstream.is_routed(name):
             presented = self._present_family(self._family, name)
             return None if presented is None else self._render(_Decided(presented), form)
@@ -153,15 +163,29 @@ class Catalog:
         if fetched is None:
             return None
         self._journal.warn(fetched.problems)
-        if fetched.raw is not None and self._is_passed_on(fetched, fetched.raw, form, accept):
-            return Page(fetched.raw.content_type, fetched.raw.body)
-        return self._render(self._present(fetched), form)
+        raw = fetched.raw
+        if raw is None or fetched.found or fetched.more or _is_local(raw):
+            return self._render(self._present(fetched), form)
+        # The same bytes make the same page, as long as nothing else has a say in it.
+        key = (name, form, html, raw.url)
+        kept = self._pages.get(key)
+        if kept is not None and kept[0] is raw.body:
+            return kept[1]
+        if self._is_passed_on(fetched, raw, form, html=html):
+            page = Page(raw.content_type, raw.body)
+            self._pages.put(key, (raw.body, page), len(raw.body))
+            return page
+        decided = self._present(fetched)
+        page = self._render(decided, form)
+        if decided.is_lasting:
+            self._pages.put(key, (raw.body, page), len(raw.body) + len(page.body))
+        return page
 
-    def _is_passed_on(self, fetched: FetchedProject, raw: RawPage, form: str, accept: str | None) -> bool:
+    def _is_passed_on(self, fetched: FetchedProject, raw: RawPage, form: str, *, html: bool) -> bool:
         """Tell whether nothing is to be added to or changed in what the index sent."""
-        if fetched.found or fetched.more or (fetched.index and self._needs_login(fetched.index.url)):
+        if fetched.index and self._needs_login(fetched.index.url):
             return False
-        return _is_plain(raw, form, accept) and not self._extensions.may_be_on(raw.body)
+        return _is_plain(raw, form, html=html) and not self._extensions.may_be_on(raw.body)
 
     def _render(self, decided: _Decided, form: str) -> Page:
         files = (self._linked(listed, decided) for listed in decided.presented.files)
@@ -174,7 +198,9 @@ class Catalog:
         page = fetched.page
         releases = group_releases(page)
         if not releases.with_variants:
-            return _Decided(self._matched(present(page, releases, {}, {}, TargetTags(())), releases))
+            presented = present(page, releases, {}, {}, TargetTags(()))
+            matched = self._matched(presented, releases)
+            return _Decided(matched, is_lasting=matched is presented)
         self._journal.warn(page.problems)
         with ThreadPoolExecutor(1) as beside:
             # Both take a tenth of a second or more, and neither needs the other.
@@ -244,15 +270,19 @@ class Catalog:
             return self._target
 
 
-def _is_plain(raw: RawPage, form: str, accept: str | None) -> bool:
+def _is_local(raw: RawPage) -> bool:
+    return urlsplit(raw.url).scheme == "file"
+
+
+def _is_plain(raw: RawPage, form: str, *, html: bool) -> bool:
     """Tell whether upstream's bytes can go to the client as they are."""
     kind = raw.content_type.partition(";")[0].strip().lower()
-    if _SIDECAR_MARK in raw.body or urlsplit(raw.url).scheme == "file":
+    if _SIDECAR_MARK in raw.body:
         return False
     if kind == JSON_TYPE:
         fits = form == JSON_TYPE and _RELATIVE_IN_JSON.search(raw.body) is None
     elif kind == HTML_TYPE:
-        fits = _accepts_html(form, accept) and _RELATIVE_IN_HTML.search(raw.body) is None
+        fits = html and _RELATIVE_IN_HTML.search(raw.body) is None
     else:
         fits = False
     return fits and has_page_shape(raw.body, raw.content_type)

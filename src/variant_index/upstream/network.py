@@ -18,6 +18,7 @@ from variant_index.upstream.connections import Connections, UnreachableError
 from variant_index.upstream.credentials import Credentials
 from variant_index.upstream.login import Login, origin, split_login
 from variant_index.upstream.reach import Reach, reach_of
+from variant_index.upstream.recent import Recent
 from variant_index.upstream.stream import CHUNK, Stream, TooLargeError
 
 __all__ = ["Network", "Reply", "UnreachableError"]
@@ -25,6 +26,7 @@ __all__ = ["Network", "Reply", "UnreachableError"]
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 5
 _KEPT: Final = ("content-type", "etag", "last-modified")
+_RECENT_BYTES: Final = 16 << 20
 _IDENTITY: Final = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -80,6 +82,7 @@ class Network:
         self.cache = cache
         self.credentials = credentials or Credentials()
         self._reaches: dict[str | None, Reach] = {}
+        self._recent: Recent[Reply] = Recent(_RECENT_BYTES)
 
     def needs_login(self, url: str) -> bool:
         """Tell whether requests for an address carry a login, so that a client cannot be sent there."""
@@ -87,6 +90,8 @@ class Network:
 
     def get(self, url: str, *, limit: int, accept: str = "*/*", named_by: str = "") -> Reply:
         """Fetch one address; a cached answer is used only after the server confirmed it.
+
+        A confirmed answer may be the very object that was returned before.
 
         Args:
             url: an http or https URL.
@@ -104,6 +109,7 @@ class Network:
         conditions = _conditions(stored) if stored is not None else {}
         reply = self._get(url, limit, {"Accept": accept, **conditions}, named_by)
         if reply.status == 304 and stored is not None and len(stored.body) <= limit:
+            self._recent.put(key, stored, len(stored.body))
             return stored
         if reply.status == 304:
             return self._get(url, limit, {"Accept": accept}, named_by)
@@ -274,6 +280,8 @@ class Network:
 
     def _recall(self, key: str, url: str) -> Reply | None:
         assert self.cache is not None
+        if (recent := self._recent.get(key)) is not None:
+            return recent
         data = self.cache.get(key)
         if data is None:
             return None
@@ -285,6 +293,7 @@ class Network:
         if "no-store" not in reply.headers.get("cache-control", ""):
             head = json.dumps({name: reply.headers[name] for name in _KEPT if name in reply.headers})
             self.cache.put(key, head.encode() + b"\n" + reply.body)
+            self._recent.put(key, reply, len(reply.body))
 
 
 def _conditions(reply: Reply) -> dict[str, str]:
