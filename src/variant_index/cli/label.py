@@ -64,6 +64,11 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the new wheels go.",
 )
+@click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Do not compare the content with RECORD, which takes longer than copying.",
+)
 @click.option("--force", is_flag=True, help="Replace existing wheels that have other content.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON report instead of one line per wheel.")
 def command(
@@ -74,6 +79,7 @@ def command(
     rename: str | None,
     settings_file: Path | None,
     out: Path,
+    no_verify: bool,
     force: bool,
     as_json: bool,
 ) -> int:
@@ -97,7 +103,7 @@ def command(
         say("warning", printable(f"{settings_file}: {notice}", 600))
     shown = sorted({str(item) for item in wanted})
     outcomes = []
-    with _progress(wheels, quiet=as_json) as progress:
+    with _progress(wheels, passes=1 if no_verify else 2, quiet=as_json) as progress:
         for source in wheels:
             try:
                 path = label_wheel(
@@ -108,6 +114,7 @@ def command(
                     out=out,
                     rename=rename,
                     force=force,
+                    verify=not no_verify,
                     progress=progress,
                 )
             except InputError as error:
@@ -134,9 +141,11 @@ def _present(outcomes: Sequence[LabelledWheel], *, quiet: bool) -> int:
 
 
 @contextmanager
-def _progress(wheels: Sequence[Path], *, quiet: bool) -> Iterator[Callable[[int], object] | None]:
+def _progress(
+    wheels: Sequence[Path], *, passes: int, quiet: bool
+) -> Iterator[Callable[[int], object] | None]:
     """Give a function that draws progress, or None when the work is short or nobody looks."""
-    total = 2 * sum(path.stat().st_size for path in wheels if path.is_file())  # read, then written
+    total = passes * sum(path.stat().st_size for path in wheels if path.is_file())
     if quiet or total < _LONG_WORK_BYTES or not sys.stderr.isatty():
         yield None
         return

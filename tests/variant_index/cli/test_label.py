@@ -11,6 +11,7 @@ import pytest
 
 from tests.making import make_wheel
 from variant_index.model.label_report import LabelReport
+from variant_index.wheel.archive import Archive
 from variant_index.wheel.read import read_wheel
 
 CUDA = "nvidia :: cuda_version_lower_bound :: 12.8"
@@ -151,6 +152,19 @@ def test_colours_on_a_terminal_unless_told_not_to(tmp_path: Path, plain: bool) -
     os.close(follower)
     assert b"error" in shown
     assert (b"\x1b[" in shown) == (not plain)
+
+
+def test_damaged_content_is_refused_unless_nobody_looks(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": b"x" * 500})
+    with Archive(wheel) as archive:
+        start = archive.entries["demo.py"].offset + 30 + len("demo.py")
+    data = bytearray(wheel.read_bytes())
+    data[start + 2] ^= 1
+    wheel.write_bytes(data)
+    done = run(wheel, "--label", "null", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "demo.py" in done.stderr
+    assert run(wheel, "--label", "null", "--out", tmp_path / "out", "--no-verify").returncode == 0
 
 
 def test_help_has_examples() -> None:
