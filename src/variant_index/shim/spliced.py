@@ -53,8 +53,8 @@ class SplicedWheel:
     def note(self) -> str:
         """What to tell someone whose installer refused the new wheel."""
         return (
-            f"{printable(self.file.filename)} has variant markers, which were decided on the way: it no longer"
-            f" has the hash of its index, so --require-hashes cannot work with that one"
+            f"{printable(self.file.filename)} has variant markers, which were decided on the way: it no"
+            f" longer has the hash of its index, so --require-hashes cannot work with that one"
         )
 
     @property
