@@ -224,8 +224,9 @@ def _unhashed_warning(
     by_version = {decision.version: decision for decision in decisions}
 
     def matters(version: Version, build: Build) -> bool:
-        fits = tags.position(build.wheel) is not None and tags.refusal(build.file.requires_python) is None
-        if build.file.hashes or not fits:
+        if build.file.hashes:
+            return False
+        if tags.position(build.wheel) is None or tags.refusal(build.file.requires_python) is not None:
             return False
         decision = by_version.get(version)
         if build.backend is None or decision is None:

@@ -53,6 +53,8 @@ def collect_builds(
     versions: dict[str, Version | None] = {}
     problems: dict[str, None] = {}
     seen: set[str] = set()
+    places: dict[str, Backend | None] = {}
+    tied = not is_backend_free(name)
     for page in pages:
         problems.update(dict.fromkeys(page.problems))
         for file in page.files:
@@ -71,21 +73,25 @@ def collect_builds(
             version = versions[wheel.version]
             if version is None:
                 continue
-            build = Build(_backend(name, wheel, version, file.url), wheel, version, file)
+            backend = None
+            # Without a local version and for any platform nothing was compiled for anything.
+            if tied and not (version.local is None and wheel.platform == "any"):
+                place = file.url.partition("?")[0].rpartition("/")[0]
+                if place not in places:
+                    places[place] = _backend_of_place(place)
+                backend = places[place] or _backend_of_version(version)
+            build = Build(backend, wheel, version, file)
             public = Version(version.public) if version.local else version
             by_version.setdefault(public, {}).setdefault((build.folder, file.filename), build)
     return {public: tuple(builds.values()) for public, builds in by_version.items()}, tuple(problems)
 
 
-def _backend(name: str, wheel: WheelFilename, version: Version, url: str) -> Backend | None:
-    if is_backend_free(name):
-        return None
-    if version.local is None and wheel.platform == "any":
-        return None  # nothing in it was compiled for anything
-    folders = unquote(urlsplit(url).path).split("/")[:-1]
-    for folder in reversed(folders):
-        if (backend := parse_backend(folder)) is not None:
-            return backend
+def _backend_of_place(url: str) -> Backend | None:
+    folders = unquote(urlsplit(url).path).split("/")
+    return next((found for folder in reversed(folders) if (found := parse_backend(folder)) is not None), None)
+
+
+def _backend_of_version(version: Version) -> Backend | None:
     # A mirror that stores files under hashes: the local version says it, where there is one.
     parts = version.local.split(".") if version.local is not None else []
     # As in 2.9.0+cu126, 2.9.0+rocm6.4 and 1.4.0+rocm6.4.43484.123eb5128.
