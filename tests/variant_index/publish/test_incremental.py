@@ -1,0 +1,323 @@
+"""A rebuild reads what changed and nothing else, and gives what a build of everything gives."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.making import make_wheel
+from tests.variant_index.publish.crash import consistent_pages, pages
+from tests.variant_index.publish.family import CU128, CU130, NULL, make_family, make_variant
+from variant_index.model.build_report import BuildReport
+from variant_index.publish.build import build_index
+from variant_index.publish.changes import compare, group_states, inputs_digest, is_settled
+from variant_index.publish.find import FileState, find_states
+from variant_index.publish.folder import FolderStore
+from variant_index.publish.notes import notes_file
+from variant_index.publish.reading import Reading
+from variant_index.publish.scan import read_files
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+def settle(folder: Path) -> None:
+    """Make all files old enough to be noted; a change time can only be waited for."""
+    for path in folder.rglob("*"):
+        os.utime(path, (1_700_000_000.5, 1_700_000_000.5))
+    time.sleep(0.11)
+
+
+class Builder:
+    """Builds with notes, and keeps which files were read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.source, self.out, self.notes = folder / "in", folder / "out", folder / "notes.sqlite"
+        self.read: list[str] = []
+
+    def build(
+        self, *, notes: bool = True, default_from: str | None = None, details: bool = True
+    ) -> BuildReport:
+        self.read.clear()
+        return build_index(
+            [self.source],
+            self.out,
+            now=NOW,
+            notes=self.notes if notes else None,
+            reader=self._reader,
+            default_from=default_from,
+            details=details,
+        )
+
+    def _reader(self, files: Sequence[FileState], staging: Path | None) -> Iterator[Reading]:
+        self.read += [file.name for file in files]
+        return read_files(files, staging)
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    make_family(tmp_path / "in")
+    make_wheel(tmp_path / "in", "other-1.0-py3-none-any.whl")
+    (tmp_path / "in" / "other-1.0.tar.gz").write_bytes(b"source")
+    settle(tmp_path / "in")
+    builder = Builder(tmp_path)
+    builder.build()
+    assert len(builder.read) == 7
+    return builder
+
+
+def test_nothing_is_read_when_nothing_changed(builder: Builder) -> None:
+    before = {path: path.stat() for path in builder.out.rglob("*")}
+    first = builder.build()
+    assert builder.read == []
+    assert {path: path.stat() for path in builder.out.rglob("*")} == before
+    assert [(len(release.files), release.changed) for release in first.releases] == [
+        (3, []),
+        (2, []),
+        (9, []),
+    ]
+    assert (first.unchanged, builder.build(details=False).unchanged) == (0, 3)
+
+
+def test_only_what_changed_is_read(builder: Builder) -> None:
+    make_variant(builder.source, "vdemo-2.0-py3-none-any-cu129.whl", CU128)
+    report = builder.build()
+    assert builder.read == ["vdemo-2.0-py3-none-any-cu129.whl"]
+    assert {Path(path).name for release in report.releases for path in release.changed} == {
+        "vdemo-2.0-py3-none-any-cu129.whl",
+        "vdemo-2.0-py3-none-any-cu129.whl.metadata",
+        "vdemo-2.0-variants.json",
+    }
+    consistent_pages(builder.out)
+
+
+def test_a_file_that_has_just_changed_is_read_again(builder: Builder) -> None:
+    wheel = make_wheel(builder.source, "new-1.0-py3-none-any.whl")
+    os.utime(wheel, (time.time() + 5, time.time() + 5))
+    for _ in range(2):
+        builder.build()
+        assert builder.read == [wheel.name]
+
+
+def test_warnings_are_repeated(tmp_path: Path) -> None:
+    make_family(tmp_path / "in", default=False)
+    settle(tmp_path / "in")
+    builder = Builder(tmp_path)
+    first = builder.build()
+    again = builder.build(details=False)
+    assert builder.read == []
+    (release,) = again.releases
+    assert release.warnings == first.releases[1].warnings != []
+    assert again.unchanged == 1
+
+
+def test_a_page_that_was_damaged_is_written_again(builder: Builder) -> None:
+    good = pages(builder.out)
+    for path in ("simple/vdemo/index.html", "simple/other/index.json"):
+        (builder.out / path).unlink()
+    builder.build()
+    assert pages(builder.out).keys() == good.keys()
+    consistent_pages(builder.out)
+    (builder.out / "simple/vdemo/index.html").write_bytes(b"x")
+    builder.build()
+    assert pages(builder.out)["simple/vdemo/index.html"] == good["simple/vdemo/index.html"]
+
+
+def test_other_options_void_the_notes(builder: Builder) -> None:
+    builder.build(default_from="cu128")
+    assert len(builder.read) == 7
+
+
+def test_a_refused_release_is_read_every_time(builder: Builder) -> None:
+    bad = make_variant(builder.source, "vdemo-2.0-cp312-cp312-linux_x86_64-cu128.whl", CU130)
+    settle(builder.source)
+    for _ in range(2):
+        report = builder.build()
+        assert [refusal.rule for refusal in report.refused] == ["REL001"]
+        assert bad.name in builder.read
+
+
+def test_notes_of_another_index_are_not_believed(builder: Builder, tmp_path: Path) -> None:
+    shutil.rmtree(builder.out)
+    builder.build()
+    assert len(builder.read) == 7
+    consistent_pages(builder.out)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE files SET note = replace(note, '12.8', '99.9')",
+        "UPDATE files SET note = '[]'",
+        "UPDATE files SET note = 'x', sum = x'00'",
+        "UPDATE files SET sum = NULL",
+        "UPDATE releases SET inputs = 'x'",
+        "UPDATE releases SET report = '{'",
+        "UPDATE pages SET stamp = 'x'",
+        "UPDATE about SET salt = 'x'",
+        "DELETE FROM releases",
+        "DELETE FROM files",
+        "DROP TABLE files",
+        "DROP TABLE about; CREATE TABLE about (x)",
+    ],
+)
+def test_damaged_notes_do_not_lie(builder: Builder, damage: str) -> None:
+    good = pages(builder.out)
+    with sqlite3.connect(builder.notes) as database:
+        database.executescript(damage)
+    database.close()
+    make_wheel(builder.source, "vdemo-2.0-1-py3-none-any.whl")
+    builder.build()
+    (builder.source / "vdemo-2.0-1-py3-none-any.whl").unlink()
+    report = builder.build()
+    assert not report.refused
+    assert pages(builder.out) == good
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000, None])
+def test_notes_that_are_none(builder: Builder, content: bytes | None) -> None:
+    data = builder.notes.read_bytes()
+    builder.notes.write_bytes(data[: len(data) // 2] if content is None else content)
+    make_wheel(builder.source, "new-1.0-py3-none-any.whl")
+    assert not builder.build().refused
+    consistent_pages(builder.out)
+    assert "new" in FolderStore(builder.out).stamps()
+
+
+def test_notes_that_somebody_else_uses(builder: Builder) -> None:
+    database = sqlite3.connect(builder.notes, isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    try:
+        assert len(builder.build().releases) == 3
+        assert len(builder.read) == 7
+    finally:
+        database.close()
+    builder.build()
+    assert builder.read == []
+
+
+def test_notes_that_cannot_be_kept(builder: Builder) -> None:
+    builder.notes.unlink()
+    builder.notes.mkdir()
+    assert len(builder.build().releases) == 3
+
+
+def test_each_index_has_notes_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert notes_file("/a") != notes_file("/b")
+
+
+_NAMES = [
+    f"vdemo-{version}-py3-none-any{label}.whl"
+    for version in ("1.0", "2.0")
+    for label in ("", "-cu128", "-null")
+]
+_PROPERTIES = {"-cu128": CU128, "-null": NULL}
+
+
+def _change(folder: Path, choice: random.Random) -> None:
+    """Add, remove or replace a file; a replaced one has other bytes."""
+    name = choice.choice([*_NAMES, "other-1.0-py3-none-any.whl"])
+    if (folder / name).exists() and choice.random() < 0.5:
+        (folder / name).unlink()
+        return
+    label = next((label for label in _PROPERTIES if label in name), None)
+    if label is not None:
+        make_variant(folder, name, _PROPERTIES[label])
+    else:
+        make_wheel(folder, name, requires_python=choice.choice([None, ">=3.8"]))
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32))
+def test_a_chain_of_rebuilds_gives_what_one_build_gives(seed: int) -> None:
+    choice = random.Random(seed)
+    with tempfile.TemporaryDirectory() as place:
+        builder = Builder(Path(place))
+        make_wheel(builder.source, "stays-1.0-py3-none-any.whl")
+        for _ in range(5):
+            for _ in range(choice.randint(0, 3)):
+                _change(builder.source, choice)
+            settle(builder.source)
+            refused = builder.build().refused
+            consistent_pages(builder.out)
+        if refused:
+            return  # other bytes under a published name: what is published depends on what was there
+        build_index([builder.source], builder.folder / "anew", now=NOW)
+        stores = [FolderStore(out) for out in (builder.out, builder.folder / "anew")]
+        assert stores[0].stamps().keys() == stores[1].stamps().keys()
+        for name in stores[0].stamps():
+            ours, theirs = (store.page(name) for store in stores)
+            assert ours is not None
+            assert theirs is not None
+            assert [(file.filename, file.hashes, file.requires_python, file.size) for file in ours.files] == [
+                (file.filename, file.hashes, file.requires_python, file.size) for file in theirs.files
+            ]
+
+
+def test_grouping_goes_by_names(tmp_path: Path) -> None:
+    names = [
+        "A.b-1.0-py3-none-any.whl",
+        "a_b-1.0-variants.json",
+        "a-b-1.0.tar.gz",
+        "x.whl",
+        "a-x-py3-none-any.whl",
+    ]
+    grouped, nameless = group_states(FileState(name, name) for name in names)
+    assert {key: {v: len(files) for v, files in found.items()} for key, found in grouped.items()} == {
+        "a-b": {"1.0": 3}
+    }
+    assert [state.name for state in nameless] == ["x.whl", "a-x-py3-none-any.whl"]
+
+
+def test_what_counts_as_changed(tmp_path: Path) -> None:
+    inputs = {
+        "a": {"1": [FileState("a", "p/a", 1, 2, 3, 4)]},
+        "b": {"1": [FileState("b", "p/b", 1, 2, 3, 4)]},
+    }
+    noted = {name: {"1": inputs_digest(files["1"])} for name, files in inputs.items()}
+    stamps = {"a": "s", "b": "s"}
+    assert compare(inputs, stamps, stamps, noted).same == ["a", "b"]
+    assert compare(inputs, {"a": "t", "b": "s"}, stamps, noted).same == ["b"]
+    assert compare(inputs, {"b": "s"}, stamps, noted).same == ["b"]
+    assert [change.name for change in compare(inputs, {**stamps, "c": "s"}, stamps, noted).projects] == ["c"]
+    for number in range(1, 6):
+        other = list(inputs["a"]["1"][0])
+        other[number] = "q" if isinstance(other[number], str) else 9
+        changed = {**inputs, "a": {"1": [FileState(*other)]}}  # type: ignore[arg-type]
+        assert compare(changed, stamps, stamps, noted).same == ["b"]
+    fewer = compare({"a": {}, "b": inputs["b"]}, stamps, stamps, noted)
+    assert [(change.name, change.changed, change.unchanged) for change in fewer.projects] == [
+        ("a", {}, frozenset())
+    ]
+
+
+def test_what_is_settled() -> None:
+    second = 1_000_000_000
+    state = FileState("a", "a", 1, 100 * second + 1, 100 * second + 1, 1)
+    assert not is_settled(state, 100 * second + 50_000_000)
+    assert is_settled(state, 101 * second)
+    assert not is_settled(state._replace(mtime_ns=100 * second), 101 * second)
+    assert not is_settled(state._replace(ctime_ns=101 * second), 101 * second)
+
+
+def test_a_state_tells_replaced_files(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "a-1-py3-none-any.whl")
+    (before,) = find_states([tmp_path])
+    other = wheel.read_bytes()[::-1]
+    time.sleep(0.02)
+    wheel.write_bytes(other)
+    os.utime(wheel, ns=(before.mtime_ns, before.mtime_ns))
+    (after,) = find_states([tmp_path])
+    assert (after.size, after.mtime_ns, after.inode) == (before.size, before.mtime_ns, before.inode)
+    assert after != before
