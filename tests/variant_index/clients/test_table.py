@@ -72,7 +72,7 @@ def locks(recipe: Recipe, shop: Workshop, _index: str) -> str:
     assert before == (project.read_text() if project.exists() else "")
     if status == 2 and "--allow-loopback-lock" in shop.last and not path.exists():
         return "refused"
-    wheels = len(locked_hashes(path.read_text()))
+    wheels = len(locked_hashes(path.read_text())) if path.exists() else 0
     shop.last += f"servers named in files: {shop.addresses()}\n"
     clean = status == 0 and not shop.addresses()
     return {5: "all variants", 1: "one variant"}.get(wheels, "NO") if clean else "NO"
