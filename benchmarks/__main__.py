@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import detection, dry_run, publish, repack, selection, start_up
+from benchmarks import detection, dry_run, publish, repack, selection, splice, start_up
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "dry-run": dry_run.measure,
     "publish": publish.measure,
     "repack": repack.measure,
+    "splice": splice.measure,
 }
 
 

@@ -10,6 +10,7 @@ from variant_index.wheel.headers import header_block
 __all__ = ["has_markers", "settle_metadata"]
 
 _MARK = b"variant_"
+_MAX_MARKED_BYTES = 1 << 18
 _REQUIRES = b"requires-dist:"
 
 
@@ -39,8 +40,12 @@ def settle_metadata(metadata: bytes, variant: WheelVariant) -> bytes:
         return metadata
     changed = False
     kept: list[bytes] = []
+    left = _MAX_MARKED_BYTES
     for lines in _folded(head):
         settled = _settle_header(lines, variant)
+        left -= sum(map(len, lines)) if settled is not lines else 0
+        if left < 0:
+            raise MarkerError(f"more than {_MAX_MARKED_BYTES >> 10} KB of requirements have variant markers")
         changed = changed or settled is not lines
         kept += settled
     return b"".join(kept) + metadata[len(head) :] if changed else metadata

@@ -105,3 +105,10 @@ def test_every_other_header_stays(lines: list[bytes], end: bytes, body: bytes) -
 
     assert others(before) == others(after[: len(after) - len(body)] if body else after)
     assert b"variant_" not in after[: len(after) - len(body)] if body else True
+
+
+def test_work_grows_with_a_limit() -> None:
+    line = b"Requires-Dist: x; variant_label == 'cu' or os_name == 'nt'\n"
+    assert settle_metadata(HEAD + line * 1000, CU) == HEAD + b"Requires-Dist: x\n" * 1000
+    with pytest.raises(MarkerError, match="more than 256 KB"):
+        settle_metadata(HEAD + line * 10_000, CU)

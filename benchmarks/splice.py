@@ -1,0 +1,59 @@
+"""Passing on a wheel whose METADATA changes on the way, against copying it and hashing the copy."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.figure import Figure, interleaved
+from benchmarks.repack import make_build
+from variant_index.shim.spliced import NewHashes, SplicedWheel, SpliceStreamer
+from variant_index.simple_api.page import ProjectFile
+from variant_index.upstream.network import Network
+from variant_index.wheel.archive import Archive
+from variant_index.wheel.splice import plan_splice
+
+__all__ = ["measure"]
+
+_NAME = "a 191 MB wheel passed on, against copy, sha256"
+_TARGET = 2.0
+_BYTES = 191_000_000
+_FILES = 12_000
+_RUNS = 5
+_CHUNK = 1 << 20
+
+
+def measure() -> Iterator[Figure]:
+    """Yield the figure: the new end planned, the old bytes hashed and passed on, against copy and hash."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        if shutil.disk_usage(place).free < 4 * _BYTES:
+            yield Figure(_NAME, _TARGET, faster=False, skipped=f"no {4 * _BYTES} bytes free in {place}")
+            return
+        source = make_build(place / "in", size=_BYTES, files=_FILES)
+        ours, peer = interleaved(
+            lambda: _pass_on(source, place / "ours"), lambda: _copy(source, place / "copy"), runs=_RUNS
+        )
+    yield Figure(_NAME, _TARGET, faster=False, ours=ours, peer=peer)
+
+
+def _pass_on(source: Path, out: Path) -> None:
+    network = Network()
+    with Archive(source) as archive:
+        splice = plan_splice(archive, lambda old: old + b"Requires-Dist: sympy\n")
+    wheel = SplicedWheel(ProjectFile(source.name, source.as_uri()), splice)
+    with out.open("wb") as file:
+        for piece in SpliceStreamer(network, NewHashes(network)).stream(wheel):
+            file.write(piece)
+    network.close()
+
+
+def _copy(source: Path, out: Path) -> None:
+    digest = hashlib.sha256()
+    with source.open("rb") as old, out.open("wb") as new:
+        while piece := old.read(_CHUNK):
+            digest.update(piece)
+            new.write(piece)
