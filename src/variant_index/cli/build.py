@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
 import click
 
-from variant_index.cli.published import out_option, show_build, upload_time
+from variant_index.cli.published import Bars, out_option, show_build, store_at, upload_time
 
 __all__ = ["command"]
 
@@ -17,12 +16,13 @@ Examples:
   variant-index build wheels --out site
   variant-index build wheels --out site --default-from null
   variant-index build torch-2.9.0-*.whl --out site --json
+  variant-index build wheels --out s3://my-bucket/index
 """
 
 
 @click.command(name="build", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(path_type=Path))
-@out_option("The index's folder; made when missing.")
+@out_option("The index's folder, made when missing, or s3://BUCKET/PREFIX.")
 @click.option(
     "--default-from",
     metavar="LABEL",
@@ -45,7 +45,7 @@ Examples:
 def command(
     *,
     paths: tuple[Path, ...],
-    out: Path,
+    out: Path | str,
     default_from: str | None,
     no_cache: bool,
     link: bool,
@@ -64,7 +64,8 @@ def command(
     wrong is what variant-index check calls an error; every byte of a wheel is read for that, unless it
     is unchanged since the last build.
 
-    All pages change at once, and not before every file they name is there.
+    All pages change at once, and not before every file they name is there. In a bucket (AWS_* variables
+    say where and who) each page changes at once; a killed run is finished by the next.
     """
     from variant_index.publish.build import build_index
     from variant_index.publish.notes import notes_file
@@ -72,42 +73,17 @@ def command(
 
     # What was trusted without looking is not known to a build that looks.
     trusted = " unverified" if no_verify else ""
-    notes = None if no_cache else notes_file(f"{out.resolve()}{trusted}")
-    bars = _Bars() if sys.stderr.isatty() else None
-    try:
+    title = out.resolve() if isinstance(out, Path) else out
+    notes = None if no_cache else notes_file(f"{title}{trusted}")
+    with Bars() as progress:
         report = build_index(
             paths,
-            out,
+            out if isinstance(out, Path) else store_at(out, progress),
             now=upload_time(),
             default_from=default_from,
-            progress=bars,
+            progress=progress,
             notes=notes,
             reader=partial(read_files, jobs=jobs, verify=not no_verify, link=link),
             details=as_json,
         )
-    finally:
-        if bars is not None:
-            bars.close()
     return show_build(report, as_json=as_json)
-
-
-class _Bars:
-    """A progress bar on stderr for each kind of work."""
-
-    def __init__(self) -> None:
-        self._what = ""
-        self._bar: click._termui_impl.ProgressBar[int] | None = None
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what != self._what:
-            self.close()
-            self._what = what
-            self._bar = click.progressbar(length=total, label=what, file=sys.stderr)
-            self._bar.__enter__()
-        if self._bar is not None:
-            self._bar.update(done - self._bar.pos)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,35 +17,89 @@ from variant_index.errors import InputError, printable
 if TYPE_CHECKING:
     from variant_index.model.build_report import BuildReport
     from variant_index.model.edit_report import EditReport
+    from variant_index.publish.build import Progress
     from variant_index.publish.store import Store
 
-__all__ = ["counted", "existing_store", "out_option", "show_build", "show_edit", "upload_time"]
+__all__ = [
+    "Bars",
+    "counted",
+    "existing_store",
+    "out_option",
+    "show_build",
+    "show_edit",
+    "store_at",
+    "upload_time",
+]
 
 
 def out_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option that says where the index is."""
-    return click.option(
-        "--out",
-        required=True,
-        metavar="OUT",
-        type=click.Path(file_okay=False, path_type=Path),
-        help=help_text,
-    )
+    return click.option("--out", required=True, metavar="OUT", type=_Place(), help=help_text)
 
 
-def existing_store(out: Path) -> Store:
-    """Return the index in a folder.
+class _Place(click.Path):
+    """A folder, or the address of a bucket, which stays a text."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from variant_index.publish.object_storage import is_bucket_url
+
+        return value if is_bucket_url(str(value)) else super().convert(value, param, ctx)
+
+
+def store_at(out: Path | str, progress: Progress | None = None) -> Store:
+    """Return the index in a folder or bucket; whether there is one is not looked at.
 
     Raises:
-        InputError: there is none.
+        InputError: the address is not that of a bucket.
     """
+    from variant_index.publish.bucket import BucketStore
     from variant_index.publish.folder import FolderStore
 
-    if not (out / "simple").is_dir():
+    return FolderStore(out) if isinstance(out, Path) else BucketStore(out, progress=progress)
+
+
+def existing_store(out: Path | str) -> Store:
+    """Return the index in a folder or bucket.
+
+    Raises:
+        InputError: there is none in the folder.
+    """
+    if isinstance(out, Path) and not (out / "simple").is_dir():
         raise InputError(
             f"{printable(str(out))}: no index here; write one with variant-index build ... --out"
         )
-    return FolderStore(out)
+    return store_at(out)
+
+
+class Bars:
+    """A progress bar on stderr for each kind of work; none where stderr is not a terminal."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._bar: click._termui_impl.ProgressBar[int] | None = None
+
+    def __enter__(self) -> Progress | None:
+        return self._show if sys.stderr.isatty() else None
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        if what != self._what:
+            self._close()
+            self._what = what
+            self._bar = click.progressbar(length=total, label=what, file=sys.stderr)
+            self._bar.__enter__()
+        if self._bar is not None:
+            self._bar.update(done - self._bar.pos)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
 
 
 def upload_time() -> str:

@@ -19,9 +19,9 @@ Examples:
 
 @click.command(name="remove", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("targets", nargs=-1, required=True, metavar="NAME==VERSION|FILE...")
-@out_option("The index's folder.")
+@out_option("The index's folder, or s3://BUCKET/PREFIX.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(*, targets: tuple[str, ...], out: Path, as_json: bool) -> None:
+def command(*, targets: tuple[str, ...], out: Path | str, as_json: bool) -> None:
     """Take releases, or single files by name, out of an index.
 
     The files stay on disk for an hour after no page names them, because somebody who read a page just

@@ -19,11 +19,11 @@ Examples:
 
 @click.command(name="yank", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("targets", nargs=-1, required=True, metavar="NAME==VERSION|FILE...")
-@out_option("The index's folder.")
+@out_option("The index's folder, or s3://BUCKET/PREFIX.")
 @click.option("--reason", default="", metavar="TEXT", help="Why: installers show it.")
 @click.option("--undo", is_flag=True, help="Take the mark away.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(*, targets: tuple[str, ...], out: Path, reason: str, undo: bool, as_json: bool) -> None:
+def command(*, targets: tuple[str, ...], out: Path | str, reason: str, undo: bool, as_json: bool) -> None:
     """Mark releases, or single files by name, as yanked.
 
     Installers take a yanked file only where its exact version is asked for. The mark stays when the index

@@ -90,14 +90,14 @@ class Changes:
     Attributes:
         used: the projects whose pages it looked at: what it wants may depend on them.
         pages: path -> the new page, None to remove it.
-        files: paths under `files/` that its pages name.
+        revived: paths under `files/` that had been dropped and are named again.
         dropped: paths under `files/` that no page names any more.
-        gone: what was dropped long ago and is deleted now.
+        gone: what was dropped and need not be looked at again: it is deleted, or named.
     """
 
     used: Set[str]
     pages: Mapping[str, PageState | None]
-    files: Set[str]
+    revived: Set[str]
     dropped: Set[str]
     gone: Set[str]
 
@@ -129,18 +129,10 @@ def projects(pages: Iterable[str]) -> set[str]:
     return {name for path in pages if (name := project_of(path))}
 
 
-def changed_pages(before: Commit, after: Commit) -> list[list[str]]:
-    """Return the paths of pages that differ, in groups to be written one after the other.
-
-    Projects come before the root page, which names them, and pages go last.
-    """
-    new: list[str] = []
-    root: list[str] = []
-    gone: list[str] = []
-    for path in sorted({*before.pages, *after.pages}):
-        if before.pages.get(path) != after.pages.get(path):
-            (gone if path not in after.pages else new if project_of(path) else root).append(path)
-    return [new, root, gone]
+def changed_pages(before: Commit, after: Commit) -> list[str]:
+    """Return the paths of pages that differ."""
+    paths = sorted({*before.pages, *after.pages})
+    return [path for path in paths if before.pages.get(path) != after.pages.get(path)]
 
 
 def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: int) -> Commit:
@@ -167,7 +159,7 @@ def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: in
             pages.pop(path, None)
         else:
             pages[path] = state
-    named = {body_path(state) for state in pages.values()} | changes.files
+    named = {body_path(state) for state in pages.values()} | changes.revived
     dropped = {path: since for path, since in base.dropped.items() if path not in changes.gone}
     replaced = {body_path(state) for state in base.pages.values()}
     for path in (*changes.dropped, *replaced):
