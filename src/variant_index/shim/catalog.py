@@ -48,6 +48,7 @@ _ONE_BACKEND: Final = (
     "PyTorch's index has another version for every backend, so the lock file is for machines like this one"
 )
 _KEPT_BYTES: Final = 16 << 20
+_SORTED_SHARE: Final = 3  # so much larger than its bytes a page is as objects
 _SIDECAR_MARK: Final = b"-variants.json"
 # Both find any link that is not surely absolute; a false alarm only means that the page is parsed.
 _RELATIVE_IN_JSON: Final = re.compile(rb'"url"\s*:\s*"(?!https?://)')
@@ -137,6 +138,7 @@ class Catalog:
         self._needs_login = needs_login
         self._lock = threading.Lock()
         self._pages: Recent[tuple[bytes, Page]] = Recent(_KEPT_BYTES)
+        self._sorted: Recent[tuple[bytes, ProjectPage, Releases]] = Recent(_KEPT_BYTES)
         self._shared: SharedAnswers[Page | None] = SharedAnswers()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
 
@@ -195,11 +197,10 @@ class Catalog:
         return Page(f"{form}; charset=utf-8", render_html(page))
 
     def _present(self, fetched: FetchedProject) -> _Decided:
-        page = fetched.page
-        releases = group_releases(page)
+        page, releases = self._read(fetched)
         if not releases.with_variants:
             presented = present(page, releases, {}, {}, TargetTags(()))
-            matched = self._matched(presented, releases)
+            matched = self._matched(presented, fetched, releases)
             return _Decided(matched, is_lasting=matched is presented)
         self._journal.warn(page.problems)
         with ThreadPoolExecutor(1) as beside:
@@ -217,11 +218,24 @@ class Catalog:
         if self._every_variant:
             presented = with_every_variant(presented, releases)
         self._journal.warn((*documents.problems, *problems, *presented.warnings))
-        return _Decided(self._matched(presented, releases), kept, spliced)
+        return _Decided(self._matched(presented, fetched, releases), kept, spliced)
 
-    def _matched(self, presented: Presented, releases: Releases) -> Presented:
+    def _read(self, fetched: FetchedProject) -> tuple[ProjectPage, Releases]:
+        """Read and sort a page; what is not of one index alone, or of a folder, anew each time."""
+        raw = fetched.raw
+        if raw is None or fetched.found or fetched.more or _is_local(raw):
+            return fetched.page, group_releases(fetched.page)
+        known = self._sorted.get(fetched.name)
+        if known is None or known[0] is not raw.body:
+            known = raw.body, fetched.page, group_releases(fetched.page)
+            self._sorted.put(fetched.name, known, _SORTED_SHARE * len(raw.body))
+        return known[1:]
+
+    def _matched(self, presented: Presented, fetched: FetchedProject, releases: Releases) -> Presented:
         """Hold back builds for another torch; lock files are for every machine, and so for all of them."""
-        if self._every_variant or not self._extensions.concerns(releases):
+        raws = (fetched.raw, *fetched.more)
+        likely = fetched.found or any(raw and self._extensions.may_be_on(raw.body) for raw in raws)
+        if self._every_variant or not likely or not self._extensions.concerns(releases):
             return presented
         matched, note = self._extensions.match(presented, releases, *self._ask_target())
         self._journal.warn(matched.warnings)
