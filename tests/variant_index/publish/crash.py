@@ -17,9 +17,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from variant_index.check.root_page import parse_root
 from variant_index.publish import exchange
 from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
+from variant_index.upstream.page import RawPage
 
 __all__ = ["Disturbance", "consistent_pages", "copy_index", "in_child", "pages"]
 
@@ -123,9 +125,17 @@ def pages(out: Path) -> dict[str, bytes]:
     }
 
 
-def consistent_pages(out: Path) -> None:
-    """Assert that every file that a page names is there, with its hash."""
+def consistent_pages(out: Path, *, root: bool = True) -> None:
+    """Assert that every page and file that a page names is there, files with their hashes."""
     base = "http://localhost/"
+    for form in ("json", "html") if root else ():
+        place = out / "simple" / f"index.{form}"
+        names = (
+            parse_root(RawPage("", JSON_TYPE if form == "json" else HTML_TYPE, place.read_bytes()))
+            if place.exists()
+            else []
+        )
+        assert all((out / "simple" / name / f"index.{form}").exists() for name in names)
     for path in (out / "simple").glob("*/index.*"):
         kind = JSON_TYPE if path.suffix == ".json" else HTML_TYPE
         page = parse_page(path.read_bytes(), kind, f"{base}simple/{path.parent.name}/", path.parent.name)

@@ -217,6 +217,7 @@ def test_a_file_that_is_listed_again_stays(tmp_path: Path) -> None:
 def test_hostile_notes_remove_nothing(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"")
     out = tmp_path / "out"
+    (out / "files").mkdir(parents=True)
     carry_out(out, [Put("simple/index.html", b"")])
     (out / ".dropped").write_text(
         "1 ../precious\n1 files/../../precious\nx files/a\n1 simple/index.html\n1\n"

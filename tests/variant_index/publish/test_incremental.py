@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,11 @@ from variant_index.publish.build import build_index
 from variant_index.publish.changes import compare, group_states, inputs_digest, is_settled
 from variant_index.publish.find import FileState, find_states
 from variant_index.publish.folder import FolderStore
-from variant_index.publish.notes import notes_file
+from variant_index.publish.known import known_files
+from variant_index.publish.notes import FileNote, notes_file
 from variant_index.publish.reading import Reading
 from variant_index.publish.scan import read_files
+from variant_index.simple_api.page import ProjectFile, ProjectPage
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -263,6 +266,27 @@ def test_a_chain_of_rebuilds_gives_what_one_build_gives(seed: int) -> None:
             assert [(file.filename, file.hashes, file.requires_python, file.size) for file in ours.files] == [
                 (file.filename, file.hashes, file.requires_python, file.size) for file in theirs.files
             ]
+
+
+@pytest.mark.parametrize(
+    ("listed", "known"),
+    [
+        ({}, True),
+        ({"hashes": {"sha256": "cd" * 32}}, False),
+        ({"hashes": {}}, False),
+        ({"size": 4}, False),
+        ({"core_metadata": False}, False),
+        ({"filename": "b-1-py3-none-any.whl"}, False),
+    ],
+)
+def test_a_note_counts_only_where_the_page_agrees(listed: dict[str, object], known: bool) -> None:
+    name = "a-1-py3-none-any.whl"
+    digest = {"sha256": "ab" * 32}
+    file = ProjectFile(name, "../../files/a/b/a-1-py3-none-any.whl", digest, core_metadata=digest, size=3)
+    page = ProjectPage("a", (replace(file, **listed),))  # type: ignore[arg-type]
+    noted = [(FileState(name, f"in/{name}", 3, 1, 1, 1), FileNote("ab" * 32))]
+    assert bool(known_files(noted, page)) == known
+    assert known_files(noted, None) == {}
 
 
 def test_grouping_goes_by_names(tmp_path: Path) -> None:
