@@ -19,6 +19,7 @@ _PROVIDER = "torch_variant_provider"
 
 _ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "configuration": {"errors"},
     "model": {"errors"},
     "selection": {"errors", "model"},
     "generations": {"errors", "model"},
@@ -60,7 +61,7 @@ _ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         *("errors", "model", "simple_api", "wheel", "detection", "upstream", "publish", "selection", "shim"),
-        "check",
+        *("check", "configuration"),
         *("clients", "extensions", "demo", "generations", "provenance", "repack", "torch_index", _PROVIDER),
     },
 }

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from variant_index.cli.detection_options import detection_options
+from variant_index.cli.domain_settings import detection_settings
 from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
-from variant_index.cli.source_options import SourceOptions, source_options, target_python
-from variant_index.detection import DetectionSettings
+from variant_index.cli.setting_options import DETECTION, configured, setting_options
+from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
 from variant_index.errors import InputError, VariantIndexError, printable
 
 if TYPE_CHECKING:
     from variant_index.clients.pip.requirements_line import Option
     from variant_index.clients.pip.wanted import RequirementLine, Wanted
+    from variant_index.detection import DetectionSettings
     from variant_index.extensions.settings import ExtensionSettings
     from variant_index.model.explain_report import ExplainReport
     from variant_index.shim.explainer import Explainer, Explanation
@@ -56,7 +57,7 @@ Examples:
     "-c", "--constraint", "constraints", multiple=True, metavar="FILE", help="A constraints file, likewise."
 )
 @source_options
-@detection_options
+@setting_options(*DETECTION)
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON (see schemas/).")
 def command(
@@ -65,12 +66,9 @@ def command(
     files: Sequence[str],
     constraints: Sequence[str],
     python: str | None,
-    machine: str | None,
-    detection_timeout: float,
-    on_detection_failure: Literal["error", "cpu"] | None,
     pre: bool,
     as_json: bool,
-    **source: Any,
+    **given: Any,
 ) -> int:
     """Show which build of each requirement would be installed here, and why.
 
@@ -86,9 +84,9 @@ def command(
     if not requirements and not files:
         raise InputError("nothing to explain: name a requirement, or a file with -r")
     lines, in_files, file_pre = _read(requirements, files, constraints)
-    options = SourceOptions(**source)
-    detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
-    detection.check()
+    configuration = configured(given, *SOURCES, *DETECTION)
+    options = SourceOptions.of(configuration)
+    detection = detection_settings(configuration)
     interpreter = target_python(python)
     target = ask_target(interpreter)
     wanted = _merge(lines, target)
@@ -181,7 +179,7 @@ def _explainer(
         if option.name == "no-index":
             options = replace(options, no_index=True)
         elif option.name == "index-url":
-            options = replace(options, index_url=option.value, extra_index_urls=())
+            options = replace(options, index_url=option.value, extra_index_urls=(), own_index=True)
         elif option.name == "extra-index-url":
             options = replace(options, extra_index_urls=(*options.extra_index_urls, option.value))
         elif option.name == "find-links":

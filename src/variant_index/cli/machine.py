@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from torch_variant_provider.table import profile_table
-from variant_index.cli.detection_options import detection_options
+from variant_index.cli.domain_settings import detection_settings
 from variant_index.cli.messages import say
+from variant_index.cli.setting_options import DETECTION, configured, setting_options
 from variant_index.detection.settings import DetectionSettings
 from variant_index.errors import InputError, printable
 from variant_index.model.machine import MachineProfile
@@ -37,14 +38,12 @@ _GPUS = frozenset(("nvidia", "amd", "intel", "tpu"))
     metavar="FILE",
     help="Write the machine profile, for `--machine FILE` elsewhere.",
 )
-@detection_options
+@setting_options(*DETECTION)
 def command(
     *,
     as_json: bool,
     file: Path | None,
-    machine: str | None,
-    detection_timeout: float,
-    on_detection_failure: Literal["error", "cpu"] | None,
+    **given: Any,
 ) -> None:
     """Show what this machine can run, and where each fact came from.
 
@@ -52,20 +51,20 @@ def command(
 
     Ends with status 3 when a GPU driver is present but did not say what it supports.
     """
-    settings = DetectionSettings(machine, detection_timeout, on_detection_failure)
+    settings = detection_settings(configured(given, *DETECTION))
     # In the table every warning is one of the notes.
     profile = _examine(settings, quiet=not as_json)
     if as_json:
         click.echo(profile.model_dump_json(indent=2))
     else:
-        if machine is None and _GPUS.isdisjoint(profile.facts):
+        if settings.machine is None and _GPUS.isdisjoint(profile.facts):
             click.echo("No GPU driver was found.\n")
         click.echo(_table(profile), nl=False)
-    if machine is None:
+    if settings.machine is None:
         from variant_index.detection.this_machine import settled
 
         # After the output: what is known helps to find out why the rest is not.
-        profile = settled(profile, _warn, on_detection_failure)
+        profile = settled(profile, _warn, settings.on_failure)
     if file is not None:
         _write(file, profile)
         click.echo(f"wrote {file}", err=True)

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "explain": "Show which variant of a release would be chosen, and why.",
     "run": "Run an installer behind the shim: uv, poetry, pdm, pip-tools, pipx.",
     "shim": "Run the variant-aware index in front of any installer.",
+    "config": "Show the settings in effect, and where each was said.",
     "demo": "Install a small torch-like family as eight different machines.",
     "completion": "Print the shell completion script.",
 }

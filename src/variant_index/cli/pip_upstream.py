@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from variant_index.cli.domain_settings import routing, torch_settings
 from variant_index.clients.pip.arguments import PipArguments
 from variant_index.clients.pip.configuration import PipConfiguration, PipConfigurationError
 from variant_index.clients.pip.sources import PipSources
+from variant_index.configuration.effective import Configuration
 from variant_index.errors import printable
-from variant_index.torch_index.settings import TorchSettings, torch_settings
+from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.keyring import Keyring, KeyringProvider, parse_keyring_provider
 from variant_index.upstream.local import check_local
-from variant_index.upstream.routing import Routing, read_routing
+from variant_index.upstream.routing import Routing
 from variant_index.upstream.source import Source
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def pip_upstream(
     arguments: PipArguments,
     configuration: PipConfiguration,
     found: PipSources,
+    settled: Configuration,
     *,
     python: str,
     proxy: str | None,
@@ -94,6 +97,7 @@ def pip_upstream(
         arguments: the command line.
         configuration: pip's files and variables.
         found: the sources in effect.
+        settled: our own settings.
         python: the interpreter whose pip runs, and whose `keyring` package pip would use.
         proxy: the proxy in effect.
 
@@ -104,9 +108,7 @@ def pip_upstream(
     """
     sources = (*map(Source.index, found.index_urls), *map(Source.find_links, found.find_links))
     check_local(sources)
-    routing = read_routing(os.environ)
-    check_local(routing.sources)
-    torch = torch_settings(os.environ, own_index=found.named)
+    torch = torch_settings(settled, own_index=found.named)
     certificates = configuration.value(arguments, "cert") or named_certificates(os.environ)
     client = configuration.value(arguments, "client-cert")
     for what, file in (("certificates", certificates), ("client certificate", client)):
@@ -114,7 +116,7 @@ def pip_upstream(
             raise PipConfigurationError(f"{what} {printable(file)}: no such file")
     return PipUpstream(
         sources,
-        routing,
+        routing(settled),
         replace(torch, source=None) if found.no_index else torch,
         certificates,
         client,

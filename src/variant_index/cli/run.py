@@ -8,19 +8,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from variant_index.cli.detection_options import detection_options
+from variant_index.cli.domain_settings import detection_settings, routing, torch_settings
 from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
-from variant_index.detection import DetectionSettings
+from variant_index.cli.setting_options import DETECTION, configured, setting_options
 
 if TYPE_CHECKING:
     from variant_index.clients.takeover import Index, Takeover
+    from variant_index.configuration.effective import Configuration
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.endpoint import Endpoint
     from variant_index.shim.journal import Journal
@@ -34,6 +34,11 @@ _T = TypeVar("_T")
 
 _BESIDE_DETECTION = 15.0
 """Seconds that everything else may take besides detection."""
+
+_SETTINGS = (
+    *DETECTION,
+    *("torch-index", "torch-backends", "allow-unhashed", "prefer", "route", "merge", "keep-address"),
+)
 
 _EPILOG = """\b
 Examples:
@@ -49,43 +54,20 @@ Examples:
     epilog=_EPILOG,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@detection_options
-@click.option(
-    "--torch-index",
-    metavar="URL|off",
-    help="PyTorch's index or a mirror, for torch and its family; `off` asks the installer's indexes.",
-)
-@click.option(
-    "--prefer",
-    type=click.Choice(["hardware", "version"]),
-    help="The newest release that uses the hardware (the default), or the newest release.",
-)
+@setting_options(*DETECTION, "torch-index", "prefer", "route", "merge", "keep-address")
 @click.option(
     "--allow-loopback-lock",
     is_flag=True,
     help="Let the installer write the shim's addresses, which are gone afterwards, into a lock file.",
 )
-@click.option(
-    "--keep-address",
-    is_flag=True,
-    envvar="VARIANT_INDEX_KEEP_ADDRESS",
-    show_envvar=True,
-    help="Give the installer the same address in every run, so that uv's and Poetry's caches stay warm. Its"
-    " secret is kept in a file that only you can read; without this it changes with every run.",
-)
 @click.argument("client")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
     *,
-    machine: str | None,
-    detection_timeout: float,
-    on_detection_failure: Literal["error", "cpu"] | None,
-    torch_index: str | None,
-    prefer: str | None,
     allow_loopback_lock: bool,
-    keep_address: bool,
     client: str,
     arguments: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Run an installer so that it gets the builds this machine can run.
 
@@ -98,10 +80,10 @@ def command(
     from variant_index.clients.select import take_over_client
     from variant_index.clients.takeover import AsIs
 
-    detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
-    detection.check()
     if Path(client).name.removesuffix(".exe") in ("pip", "pip3"):
-        return _run_pip(arguments, detection, torch_index=torch_index, prefer=prefer)
+        from variant_index.cli.variant_pip import main
+
+        return main(arguments, {name.replace("_", "-"): value for name, value in given.items()})
     taken = take_over_client(
         client, arguments, os.environ, Path.cwd(), allow_loopback_lock=allow_loopback_lock
     )
@@ -109,26 +91,21 @@ def command(
         if taken.note:
             say("note", taken.note)
         become((client, *arguments))
-    torch = partial(_torch, torch_index=torch_index, prefer=prefer)
-    return end_like(_run_behind_shim(taken, detection, torch, keep_address=keep_address))
+    return end_like(_run_behind_shim(taken, configured(given, *_SETTINGS)))
 
 
-def _run_behind_shim(
-    takeover: Takeover,
-    detection: DetectionSettings,
-    torch: Callable[[Index], TorchSettings],
-    *,
-    keep_address: bool,
-) -> int:
+def _run_behind_shim(takeover: Takeover, configuration: Configuration) -> int:
     from variant_index.clients.process import run_client
     from variant_index.shim.journal import Journal
-    from variant_index.upstream.routing import read_routing
 
-    indexes = [(index, _sources(index), torch(index)) for index in takeover.indexes]
-    endpoints = {index.name: _endpoint(index, kept=keep_address) for index in takeover.indexes}
-    routing = read_routing(os.environ)
+    detection = detection_settings(configuration)
+    indexes = [(index, _sources(index), _torch(index, configuration)) for index in takeover.indexes]
+    endpoints = {
+        index.name: _endpoint(index, kept=configuration.flag("keep-address")) for index in takeover.indexes
+    }
+    routes = routing(configuration)
     network = _network(
-        takeover, [*(source for _, sources, _ in indexes for source in sources), *routing.sources]
+        takeover, [*(source for _, sources, _ in indexes for source in sources), *routes.sources]
     )
     journal = Journal()
     tags = _once(lambda: _tags(takeover.python()))
@@ -156,7 +133,7 @@ def _run_behind_shim(
                     journal,
                     torch=settings,
                     endpoint=endpoints[index.name],
-                    routing=routing,
+                    routing=routes,
                     every_variant=takeover.locks,
                     extensions=extension_settings(takeover.python),
                 )
@@ -247,10 +224,8 @@ def _network(takeover: Takeover, sources: Sequence[Source]) -> Network:
     )
 
 
-def _torch(index: Index, *, torch_index: str | None, prefer: str | None) -> TorchSettings:
-    from variant_index.torch_index.settings import torch_settings
-
-    settings = torch_settings(os.environ, torch_index=torch_index, prefer=prefer, own_index=index.own)
+def _torch(index: Index, configuration: Configuration) -> TorchSettings:
+    settings = torch_settings(configuration, own_index=index.own)
     return settings if index.urls else replace(settings, source=None)
 
 
@@ -258,21 +233,3 @@ def _tags(python: str) -> TargetTags:
     from variant_index.shim.target import tags_of
 
     return tags_of(python)
-
-
-def _run_pip(
-    arguments: tuple[str, ...], detection: DetectionSettings, *, torch_index: str | None, prefer: str | None
-) -> int:
-    """Run variant-pip, which reads the same settings from variables."""
-    from variant_index.cli.variant_pip import main
-    from variant_index.detection.settings import MACHINE, ON_FAILURE, TIMEOUT
-
-    settings = {
-        MACHINE: detection.machine,
-        TIMEOUT: str(detection.timeout),
-        ON_FAILURE: detection.on_failure,
-        "VARIANT_INDEX_TORCH_INDEX": torch_index,
-        "VARIANT_INDEX_PREFER": prefer,
-    }
-    os.environ.update({name: value for name, value in settings.items() if value is not None})
-    return main(arguments)

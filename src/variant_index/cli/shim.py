@@ -6,15 +6,15 @@ import signal
 import threading
 from functools import partial
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from variant_index.cli.detection_options import detection_options
+from variant_index.cli.domain_settings import detection_settings
 from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
-from variant_index.cli.source_options import SourceOptions, source_options, target_python
-from variant_index.detection import DetectionSettings
+from variant_index.cli.setting_options import DETECTION, configured, setting_options
+from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
 
 __all__ = ["command"]
 
@@ -27,7 +27,7 @@ Examples:
 
 @click.command(name="shim", epilog=_EPILOG)
 @source_options
-@detection_options
+@setting_options(*DETECTION)
 @click.option(
     "--port",
     default=0,
@@ -37,11 +37,8 @@ Examples:
 def command(
     *,
     python: str | None,
-    machine: str | None,
-    detection_timeout: float,
-    on_detection_failure: Literal["error", "cpu"] | None,
     port: int,
-    **source: Any,
+    **given: Any,
 ) -> int:
     """Run the variant-aware index until Ctrl-C or SIGTERM.
 
@@ -53,9 +50,9 @@ def command(
     from variant_index.shim.server import ShimServer
     from variant_index.shim.target import tags_of
 
-    options = SourceOptions(**source)
-    detection = DetectionSettings(machine, detection_timeout, on_detection_failure)
-    detection.check()
+    configuration = configured(given, *SOURCES, *DETECTION)
+    options = SourceOptions.of(configuration)
+    detection = detection_settings(configuration)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -7,9 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
+
+from variant_index.cli import domain_settings
+from variant_index.cli.setting_options import setting_options
+from variant_index.configuration.effective import Configuration
 
 if TYPE_CHECKING:
     from variant_index.torch_index.settings import TorchSettings
@@ -18,125 +22,46 @@ if TYPE_CHECKING:
     from variant_index.upstream.routing import Routing
     from variant_index.upstream.source import Source
 
-__all__ = ["SourceOptions", "source_options", "target_python"]
+__all__ = ["SOURCES", "SourceOptions", "source_options", "target_python"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_PYPI = "https://pypi.org/simple/"
+_PYPI: Final = "https://pypi.org/simple/"
 
-_OPTIONS = (
-    click.option(
-        "-i",
-        "--index-url",
-        show_default=_PYPI,
-        metavar="URL",
-        help="The first index to ask.",
-    ),
-    click.option(
-        "--extra-index-url",
-        "extra_index_urls",
-        multiple=True,
-        metavar="URL",
-        help="An index to ask when those before it do not have the project; may be repeated.",
-    ),
-    click.option(
-        "-f",
-        "--find-links",
-        "find_links",
-        multiple=True,
-        metavar="PATH|URL",
-        help="A folder or page of links to files, besides the indexes; may be repeated.",
-    ),
-    click.option(
-        "--no-index", is_flag=True, help="Ask no index; only find-links locations and routes count."
-    ),
-    click.option(
-        "--route",
-        "routes",
-        multiple=True,
-        metavar="PATTERN=URL",
-        help="Take the projects whose name matches (`torch*`) from this index and nowhere else; may be"
-        " repeated, and comes before those in VARIANT_INDEX_ROUTE.",
-    ),
-    click.option(
-        "--merge-indexes",
-        "merge",
-        multiple=True,
-        metavar="PATTERN,...",
-        help="Take files of these projects from all indexes together, as pip does, instead of the first index"
-        " that has the project; also VARIANT_INDEX_MERGE.",
-    ),
-    click.option(
-        "--cert", type=click.Path(exists=True), metavar="PATH", help="Trusted certificates, as PEM."
-    ),
-    click.option(
-        "--client-cert",
-        type=click.Path(exists=True, dir_okay=False),
-        metavar="PATH",
-        help="Our own certificate with its key, as PEM.",
-    ),
-    click.option(
-        "--keyring-provider",
-        type=click.Choice(["auto", "import", "subprocess", "disabled"]),
-        default="auto",
-        show_default=True,
-        envvar="VARIANT_INDEX_KEYRING_PROVIDER",
-        show_envvar=True,
-        help="How to ask the keyring for a login when an index answers 401: see pip's option.",
-    ),
-    click.option("--proxy", metavar="URL", help="A proxy for every request."),
-    click.option(
-        "--trusted-host",
-        "trusted_hosts",
-        multiple=True,
-        metavar="HOST[:PORT]",
-        help="A host that may use plain http or an unknown certificate; may be repeated.",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0.1, max=3600),
-        default=15.0,
-        show_default=True,
-        help="Seconds to wait for an index.",
-    ),
-    click.option(
-        "--torch-index",
-        metavar="URL|off",
-        help="PyTorch's index or a mirror, for torch and its family; `off` asks the other indexes for them."
-        " By default https://download.pytorch.org/whl, unless --index-url is given.",
-    ),
-    click.option(
-        "--prefer",
-        type=click.Choice(["hardware", "version"]),
-        help="The newest release that uses the hardware (the default), or the newest release.",
-    ),
-    click.option(
-        "--python",
-        type=click.Path(exists=True, dir_okay=False),
-        metavar="PATH",
-        help="The interpreter to install for; the active environment's by default.",
-    ),
+SOURCES: Final = (
+    *("index-url", "extra-index-url", "find-links", "no-index", "route", "merge"),
+    *("cert", "client-cert", "keyring-provider", "proxy", "trusted-host", "timeout"),
+    *("torch-index", "torch-backends", "allow-unhashed", "prefer"),
 )
+"""The settings of `SourceOptions`."""
+
+_WITHOUT_OPTION: Final = ("torch-backends", "allow-unhashed")
 
 
 @dataclass(frozen=True)
 class SourceOptions:
     """The values of the options that say where packages come from."""
 
-    index_url: str | None
-    extra_index_urls: Sequence[str]
-    find_links: Sequence[str]
-    cert: str | None
-    proxy: str | None
-    trusted_hosts: Sequence[str]
-    timeout: float
-    torch_index: str | None = None
-    prefer: str | None = None
+    configuration: Configuration
+    index_url: str | None = None
+    extra_index_urls: Sequence[str] = ()
+    find_links: Sequence[str] = ()
+    trusted_hosts: Sequence[str] = ()
     no_index: bool = False
-    routes: Sequence[str] = ()
-    merge: Sequence[str] = ()
-    client_cert: str | None = None
-    keyring_provider: KeyringProvider = "auto"
+    own_index: bool = False
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> SourceOptions:
+        """Take the values in effect; an index of the command line is one of the user's own."""
+        return cls(
+            configuration,
+            configuration.text("index-url"),
+            configuration.items("extra-index-url"),
+            configuration.items("find-links"),
+            configuration.items("trusted-host"),
+            configuration.flag("no-index"),
+            configuration.is_given("index-url"),
+        )
 
     def sources(self) -> list[Source]:
         """Return the sources in order; raises `SourceError` for an address that cannot be read."""
@@ -149,24 +74,12 @@ class SourceOptions:
         return sources
 
     def routing(self) -> Routing:
-        """Return the rules beside the order; raises `SourceError` for one that cannot be understood."""
-        from variant_index.upstream.local import check_local
-        from variant_index.upstream.routing import read_routing
-
-        routing = read_routing(os.environ, self.routes, self.merge)
-        check_local(routing.sources)
-        return routing
+        """Return the rules beside the order; raises `InputError` for one that cannot be understood."""
+        return domain_settings.routing(self.configuration)
 
     def torch(self) -> TorchSettings:
         """Return where the torch family comes from; raises `InputError` for what cannot be understood."""
-        from variant_index.torch_index.settings import torch_settings
-
-        return torch_settings(
-            os.environ,
-            torch_index=self.torch_index,
-            prefer=self.prefer,
-            own_index=self.index_url is not None or self.no_index,
-        )
+        return domain_settings.torch_settings(self.configuration, own_index=self.own_index or self.no_index)
 
     def network(self) -> Network:
         """Return the network; raises `SourceError` for an unusable certificate file or proxy."""
@@ -178,23 +91,29 @@ class SourceOptions:
 
         torch = self.torch().source
         sources = [*self.sources(), *self.routing().sources, *([torch] if torch is not None else [])]
-        keyring = None if self.keyring_provider == "disabled" else Keyring(self.keyring_provider)
+        settings = self.configuration
+        provider = cast("KeyringProvider", settings.text("keyring-provider"))
+        keyring = None if provider == "disabled" else Keyring(provider)
         return Network(
-            self.cert or named_certificates(os.environ),
-            self.proxy,
+            settings.text("cert") or named_certificates(os.environ),
+            settings.text("proxy"),
             tuple(self.trusted_hosts),
-            self.timeout,
+            settings.seconds("timeout"),
             DiskCache.of_user(),
-            client_cert=self.client_cert,
+            client_cert=settings.text("client-cert"),
             credentials=Credentials(sources, environment=os.environ, keyring=keyring),
         )
 
 
 def source_options(command: _F) -> _F:
-    """Add the options to a command: the fields of `SourceOptions`, and `python`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    """Add the options to a command: those of `SOURCES`, and `python`."""
+    command = click.option(
+        "--python",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="PATH",
+        help="The interpreter to install for; the active environment's by default.",
+    )(command)
+    return setting_options(*(key for key in SOURCES if key not in _WITHOUT_OPTION))(command)
 
 
 def target_python(python: str | None) -> str:

@@ -42,14 +42,16 @@ _BESIDE_DETECTION = 15.0
 """Seconds that everything else may take besides detection: pip's own limit."""
 
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+_SETTINGS = ("torch-index", "torch-backends", "allow-unhashed", "prefer", "route", "merge")
 _FILE_OPTIONS = ("constraint", "requirement", "build-constraint")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, settings: Mapping[str, object] | None = None) -> int:
     """Run pip.
 
     Args:
         arguments: pip's, without the program's name; None for those of this process.
+        settings: our own settings that a command line gave, as `read_configuration` takes them.
 
     Returns:
         pip's exit status; 2 or 3 where it could not be started; 3 where pip ended well although an index
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return _run(arguments)
+        return _run(arguments, settings)
     except VariantIndexError as error:
         _say(f"error: {error}")
         return error.exit_code
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], settings: Mapping[str, object] | None) -> int:
     from variant_index.clients.pip.arguments import parse_arguments
     from variant_index.clients.pip.interpreter import find_interpreter
     from variant_index.clients.pip.run import become_pip
@@ -84,11 +86,14 @@ def _run(arguments: Sequence[str]) -> int:
         if asked_for_help and "PIP_AUTO_COMPLETE" not in os.environ:
             sys.stdout.write(_PREFACE)
         become_pip(interpreter.executable, arguments)
-    return end_like(_run_behind_shim(parsed, interpreter))
+    return end_like(_run_behind_shim(parsed, interpreter, settings))
 
 
-def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
+def _run_behind_shim(
+    arguments: PipArguments, interpreter: Interpreter, given: Mapping[str, object] | None
+) -> int:
     """Take over pip's sources, run it, and say what was chosen."""
+    from variant_index.cli.domain_settings import detection_settings
     from variant_index.cli.pip_upstream import pip_upstream
     from variant_index.clients.pip.environment import child_settings
     from variant_index.clients.pip.requirements import read_requirements
@@ -96,10 +101,13 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
     from variant_index.clients.pip.sources import pip_sources
     from variant_index.clients.pip.taken import evidence, taken
     from variant_index.clients.process import run_client
-    from variant_index.detection import DetectionSettings
+    from variant_index.configuration.effective import read_configuration
     from variant_index.shim.endpoint import Endpoint
 
-    detection = DetectionSettings.from_environment(os.environ)
+    settled = read_configuration(os.environ, Path.cwd(), given, keys=_SETTINGS)
+    for line in (*settled.warnings, *settled.notes):
+        _say(line)
+    detection = detection_settings(settled)
     target, configuration = _configuration(arguments, interpreter)
     proxy = configuration.value(arguments, "proxy")
     if arguments.given("no-proxy-env") or proxy == "":
@@ -110,7 +118,9 @@ def _run_behind_shim(arguments: PipArguments, interpreter: Interpreter) -> int:
         [*files["constraint"], *files["requirement"]], os.environ, files["build-constraint"]
     )
     found = pip_sources(configuration, arguments, requirements.sources)
-    upstream = pip_upstream(arguments, configuration, found, python=interpreter.executable, proxy=proxy)
+    upstream = pip_upstream(
+        arguments, configuration, found, settled, python=interpreter.executable, proxy=proxy
+    )
     proof = evidence(arguments, configuration, interpreter.pip_version(), target.prefix)
     ours = proof.kind == "document" and proof.path is None
     endpoint = Endpoint.open()

@@ -1,10 +1,10 @@
-"""Which machine to choose for, as options and environment variables say: this one, a file, or a name."""
+"""Which machine to choose for, as the user says: this one, a file, or a name."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,14 +14,7 @@ from variant_index.errors import InputError, printable
 if TYPE_CHECKING:
     from variant_index.model.machine import MachineProfile
 
-__all__ = ["MACHINE", "ON_FAILURE", "TIMEOUT", "DetectionSettings"]
-
-MACHINE = "VARIANT_INDEX_MACHINE"
-TIMEOUT = "VARIANT_INDEX_DETECTION_TIMEOUT"
-ON_FAILURE = "VARIANT_INDEX_ON_DETECTION_FAILURE"
-
-_LONGEST = 3600.0
-
+__all__ = ["DetectionSettings"]
 
 @dataclass(frozen=True)
 class DetectionSettings:
@@ -36,21 +29,6 @@ class DetectionSettings:
     machine: str | None = None
     timeout: float = 20.0
     on_failure: Literal["error", "cpu"] | None = None
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> DetectionSettings:
-        """Read VARIANT_INDEX_MACHINE, _DETECTION_TIMEOUT and _ON_DETECTION_FAILURE; empty is unset.
-
-        Raises:
-            InputError: a value breaks its rule, or the machine is neither a name nor an existing file.
-        """
-        environ = os.environ if environ is None else environ
-        machine, timeout, on_failure = (
-            environ.get(name, "").strip() for name in (MACHINE, TIMEOUT, ON_FAILURE)
-        )
-        settings = cls(machine or None, _seconds(timeout), _on_failure(on_failure))
-        settings.check()
-        return settings
 
     def check(self) -> None:
         """Raise InputError for a machine that is neither a name nor an existing file; reads nothing."""
@@ -124,21 +102,3 @@ def _other_machine(platforms: Sequence[str], warn: Callable[[str], None] | None)
 def _is_file(path: str) -> bool:
     # Unlike Path.is_file it answers for names that are too long as well.
     return os.path.isfile(path)  # noqa: PTH113
-
-
-def _seconds(text: str) -> float:
-    if not text:
-        return DetectionSettings.timeout
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= _LONGEST:
-        raise InputError(f"{TIMEOUT}: {printable(text, 60)!r} is not a number of seconds from 0.1 to 3600")
-    return seconds
-
-
-def _on_failure(text: str) -> Literal["error", "cpu"] | None:
-    if text not in ("", "error", "cpu"):
-        raise InputError(f"{ON_FAILURE}: {printable(text, 60)!r} is neither 'error' nor 'cpu'")
-    return "cpu" if text == "cpu" else "error" if text else None

@@ -16,6 +16,7 @@ from pydantic_core import core_schema
 
 from variant_index.model.build_report import BuildReport
 from variant_index.model.check_report import CheckReport
+from variant_index.model.config_report import ConfigReport
 from variant_index.model.convert_report import ConvertReport
 from variant_index.model.document import VariantsDocument
 from variant_index.model.edit_report import EditReport
@@ -32,6 +33,7 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
     "explain-report": ("What `variant-index explain --json` prints for one requirement", ExplainReport),
     "explain-list-report": ("What `variant-index explain --json` prints for several", ExplainListReport),
+    "config-report": ("What `variant-index config --json` prints", ConfigReport),
     "provenance-report": ("What `variant-index provenance --json` prints", ProvenanceReport),
     "repack-report": ("What `variant-index repack --json` prints", RepackReport),
     "repack-record": ("A line of the repack.jsonl that `variant-index repack` keeps", RepackRecord),

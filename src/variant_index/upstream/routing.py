@@ -6,7 +6,7 @@ A rule is read from one setting by one function, so that a command line, variabl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,22 +14,7 @@ from typing import Final
 from variant_index.errors import printable
 from variant_index.upstream.source import Source, SourceError
 
-__all__ = [
-    "MERGE_VARIABLE",
-    "ROUTE_VARIABLE",
-    "NamePattern",
-    "Route",
-    "Routing",
-    "parse_merge",
-    "parse_route",
-]
-__all__ += ["read_routing"]
-
-ROUTE_VARIABLE: Final = "VARIANT_INDEX_ROUTE"
-"""Routes, separated by blanks: `torch*=https://…  internal-*=https://…`."""
-
-MERGE_VARIABLE: Final = "VARIANT_INDEX_MERGE"
-"""Name patterns, separated by commas or blanks."""
+__all__ = ["NamePattern", "Route", "Routing", "parse_merge", "parse_route", "read_routing"]
 
 _PATTERN: Final = re.compile(r"[a-z0-9-]*\*?[a-z0-9-]*", re.ASCII)
 
@@ -122,20 +107,15 @@ def parse_merge(text: str) -> tuple[NamePattern, ...]:
     return tuple(NamePattern(part) for part in text.replace(",", " ").split())
 
 
-def read_routing(
-    environment: Mapping[str, str], routes: Iterable[str] = (), merge: Iterable[str] = ()
-) -> Routing:
+def read_routing(routes: Iterable[str] = (), merge: Iterable[str] = ()) -> Routing:
     """Return the rules in effect.
 
     Args:
-        environment: `VARIANT_INDEX_ROUTE` and `VARIANT_INDEX_MERGE`.
-        routes: from the command line; they come before those of the variable.
-        merge: from the command line; they are added to those of the variable.
+        routes: `PATTERN=URL` each, what comes first before the others.
+        merge: name patterns, one or more each.
 
     Raises:
         SourceError: a rule cannot be understood.
     """
-    written = (*routes, *environment.get(ROUTE_VARIABLE, "").split())
-    patterns = (*merge, environment.get(MERGE_VARIABLE, ""))
-    merged = (pattern for text in patterns for pattern in parse_merge(text))
-    return Routing(tuple(map(parse_route, written)), tuple(merged))
+    merged = (pattern for text in merge for pattern in parse_merge(text))
+    return Routing(tuple(map(parse_route, routes)), tuple(merged))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,15 @@ from tests.variant_index.shim.family import NAME, add_family, cpu_machine
 from tests.variant_index.upstream.fake_index import FakeIndex
 from variant_index.cli import main
 from variant_index.cli.source_options import SourceOptions
+from variant_index.configuration.effective import read_configuration
 from variant_index.upstream.login import Login
 from variant_index.upstream.source import Source, SourceError
 
-NOTHING = SourceOptions(None, (), (), None, None, (), 1.0)
+
+def options(**given: object) -> SourceOptions:
+    """Return the options of a command line, by key with underscores."""
+    said = {key.replace("_", "-"): value for key, value in given.items()}
+    return SourceOptions.of(read_configuration({"VARIANT_INDEX_CONFIG": "off"}, Path("/"), said))
 
 
 @pytest.fixture(autouse=True)
@@ -44,38 +48,39 @@ def index(tmp_path: Path) -> Iterator[FakeIndex]:
 
 def test_no_index_leaves_find_links(tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
-    options = replace(NOTHING, no_index=True, find_links=[str(tmp_path / "wheels")])
-    assert options.sources() == [Source(str(tmp_path / "wheels"), "find-links")]
-    assert options.torch().source is None
-    assert NOTHING.torch().source is not None
+    found = options(no_index=True, find_links=[str(tmp_path / "wheels")])
+    assert found.sources() == [Source(str(tmp_path / "wheels"), "find-links")]
+    assert found.torch().source is None
+    assert options().torch().source is not None
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"index_url": "file:///no/such"}, "index file:///no/such: no such folder"),
-        ({"extra_index_urls": ["file:///no/such"]}, "index file:///no/such: no such folder"),
+        ({"extra_index_url": ["file:///no/such"]}, "index file:///no/such: no such folder"),
         ({"find_links": ["/no/such"]}, "find-links /no/such: no such folder"),
     ],
 )
 def test_missing_folders_are_named(changes: dict[str, object], message: str) -> None:
     with pytest.raises(SourceError) as caught:
-        replace(NOTHING, **changes).sources()  # type: ignore[arg-type]  # the fields by name
+        options(**changes).sources()
     assert str(caught.value) == message
 
 
 def test_missing_folders_end_a_command_with_status_2(cpu: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for options in (["-i", "file:///no/such"], ["--route", "x=/no/such"]):
-        assert main(["explain", NAME, "--machine", cpu, *options]) == 2
+    for named in (["-i", "file:///no/such"], ["--route", "x=/no/such"]):
+        assert main(["explain", NAME, "--machine", cpu, *named]) == 2
         assert capsys.readouterr().err.splitlines() == ["error: index file:///no/such: no such folder"]
 
 
-def test_logins_of_all_sources_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VARIANT_INDEX_ROUTE", "x=https://r:1@route.example/")
-    options = replace(
-        NOTHING, index_url="https://i:2@index.example/", torch_index="https://t:3@torch.example/"
+def test_logins_of_all_sources_are_known() -> None:
+    found = options(
+        index_url="https://i:2@index.example/",
+        torch_index="https://t:3@torch.example/",
+        route=["x=https://r:1@route.example/"],
     )
-    credentials = options.network().credentials
+    credentials = found.network().credentials
     assert credentials.login("https://route.example/f") == Login("r", "1")
     assert credentials.login("https://index.example/f") == Login("i", "2")
     assert credentials.login("https://torch.example/f") == Login("t", "3")
@@ -85,7 +90,7 @@ def test_certificates_of_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "odd.pem").write_text("no certificate")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "odd.pem"))
     with pytest.raises(SourceError, match=r"odd\.pem: not readable as certificates"):
-        NOTHING.network()
+        options().network()
 
 
 def test_explain_follows_routes_and_logins(
@@ -104,8 +109,8 @@ def test_explain_follows_routes_and_logins(
         assert "secretword" not in out + err
         assert index.requests == []
         extra = ["--extra-index-url", private.url.replace("://", "://user:secretword@")]
-        for options, version in (([], "2.0"), (["--merge-indexes", "other"], "2.0")):
-            assert main([*command, *extra, *options]) == 0
+        for more, version in (([], "2.0"), (["--merge-indexes", "other"], "2.0")):
+            assert main([*command, *extra, *more]) == 0
             assert json.loads(capsys.readouterr().out)["version"] == version
         assert main([*command, *extra, "--merge-indexes", f"other,{NAME}"]) == 0
         assert json.loads(capsys.readouterr().out)["version"] == "9.0"

@@ -1,4 +1,4 @@
-"""This machine, a file, or a name; options and environment variables."""
+"""This machine, a file, or a name."""
 
 from __future__ import annotations
 
@@ -10,51 +10,21 @@ import pytest
 
 from variant_index.detection.failure import DetectionError
 from variant_index.detection.named import named_machine
-from variant_index.detection.settings import MACHINE, ON_FAILURE, TIMEOUT, DetectionSettings
+from variant_index.detection.settings import DetectionSettings
 from variant_index.errors import InputError
-
-
-def test_nothing_set() -> None:
-    assert DetectionSettings.from_environment({}) == DetectionSettings(None, 20.0, None)
-    assert (
-        DetectionSettings.from_environment({MACHINE: " ", TIMEOUT: "", ON_FAILURE: ""}) == DetectionSettings()
-    )
-
-
-def test_everything_set() -> None:
-    environ = {MACHINE: "cpu", TIMEOUT: "60", ON_FAILURE: "cpu"}
-    assert DetectionSettings.from_environment(environ) == DetectionSettings("cpu", 60.0, "cpu")
-    assert DetectionSettings.from_environment({ON_FAILURE: "error"}).on_failure == "error"
-
-
-@pytest.mark.parametrize(
-    ("variable", "text"),
-    [
-        (TIMEOUT, "soon"),
-        (TIMEOUT, "0"),
-        (TIMEOUT, "nan"),
-        (TIMEOUT, "1e9"),
-        (ON_FAILURE, "gpu"),
-        (ON_FAILURE, "CPU\x1b"),
-    ],
-)
-def test_a_bad_value_is_named(variable: str, text: str) -> None:
-    with pytest.raises(InputError, match=f"^{variable}: ") as caught:
-        DetectionSettings.from_environment({variable: text})
-    assert str(caught.value).isprintable()
 
 
 def test_a_machine_that_is_nothing_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file, and no machine's name such as cpu"):
-        DetectionSettings.from_environment({MACHINE: str(tmp_path / "none.json")})
+        DetectionSettings(str(tmp_path / "none.json")).check()
     with pytest.raises(InputError, match="no such file"):
-        DetectionSettings.from_environment({MACHINE: str(tmp_path)})
+        DetectionSettings(str(tmp_path)).check()
     for odd in ("x" * 5000, "x\ny\x1b"):
         with pytest.raises(InputError, match="no such file") as caught:
             DetectionSettings(odd).check()
         assert str(caught.value).isprintable()
     with pytest.raises(InputError, match="says it twice"):
-        DetectionSettings.from_environment({MACHINE: "cuda12.8-cuda12.9"})
+        DetectionSettings("cuda12.8-cuda12.9").check()
 
 
 def test_a_name() -> None:
@@ -94,7 +64,7 @@ def test_settings_are_read_without_models() -> None:
     """variant-pip reads them in every run; a machine is only looked at where a release has variants."""
     code = (
         "import sys\nfrom variant_index.detection.settings import DetectionSettings\n"
-        f"DetectionSettings.from_environment({{{MACHINE!r}: 'cuda12.8-sm90'}})\n"
+        "DetectionSettings('cuda12.8-sm90').check()\n"
         "print([name for name in ('pydantic', 'click', 'archspec', 'subprocess') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -46,11 +46,8 @@ def test_any_text_is_a_route_or_an_error(text: str) -> None:
 
 
 def test_routes_are_read_and_ordered(tmp_path: Path) -> None:
-    environment = {
-        "VARIANT_INDEX_ROUTE": "torch*=https://b.example/s  x=https://user:pw@c.example/?a=b",
-        "VARIANT_INDEX_MERGE": "x,Y  z-*",
-    }
-    routing = read_routing(environment, [f"torch={tmp_path}"], ["w"])
+    routes = [f"torch={tmp_path}", "torch*=https://b.example/s", "x=https://user:pw@c.example/?a=b"]
+    routing = read_routing(routes, ["w", "x,Y  z-*"])
     assert routing.source("torch") == Source(tmp_path.as_uri())
     assert routing.source("torchvision") == Source("https://b.example/s")
     x = routing.source("x")
