@@ -1,12 +1,14 @@
 """What a wheel's local version or folder says of the torch it was built for; pure.
 
 As published by torch_packages_builder (`+pt2.9.0cu130`), PyG (`+pt212cu130`, folders `torch-2.12.0+cu130`),
-flash-attn (`+cu12torch2.9cxx11abiTRUE`), mmcv and detectron2 (folders `cu113/torch1.10`).
+flash-attn (`+cu12torch2.9cxx11abiTRUE`), natten (`+torch260cu126`), k2 (`+cuda12.4.torch2.6.0`), mmcv and
+detectron2 (folders `cu113/torch1.10`), kaolin (`torch-2.8.0_cu128`), pytorch3d (`py310_cu121_pyt241`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
@@ -20,7 +22,7 @@ _TOOLKIT: Final = re.compile(rf"(?:(cu|rocm)(?:da)?({_NUMBERS})|(cpu|xpu))", re.
 # A commit may stand before it, as in 0.6+fd27788pt2.9.0cu130; its digits are no part of these letters.
 _TORCH: Final = re.compile(rf"(?<![a-z])[0-9a-f]{{0,40}}(torch|pyt|pt)({_NUMBERS})", re.ASCII)
 _ABI: Final = re.compile(r"cxx11abi(true|false)", re.ASCII)
-_FOLDER_TORCH: Final = re.compile(rf"torch-?({_NUMBERS})(?:\+([a-z0-9.]{{1,20}}))?", re.ASCII)
+_FOLDER_TORCH: Final = re.compile(rf"(torch|pyt)-?({_NUMBERS})(?:\+([a-z0-9.]{{1,20}}))?", re.ASCII)
 _MAX_LOCAL: Final = 100
 
 
@@ -66,18 +68,23 @@ def read_coupling(version: str, url: str) -> Coupling | None:
     kind, toolkit = read_toolkit(local)
     # The two letters alone could mean something else.
     certain = torch is not None and (torch[1] != "pt" or kind is not None)
-    release = _release(torch[2]) if torch is not None and certain else None
-    for folder in unquote(urlsplit(url).path).lower().split("/")[-4:-1]:
-        named = _FOLDER_TORCH.fullmatch(folder)
+    release = _release(torch[1], torch[2]) if torch is not None and certain else None
+    for part in _folder_parts(url):
+        named = _FOLDER_TORCH.fullmatch(part)
         if named is not None:
-            release = _release(named[1])
-        found = read_toolkit((named[2] or "") if named is not None else folder, whole=True)
+            release = _release(named[1], named[2])
+        found = read_toolkit((named[3] or "") if named is not None else part, whole=True)
         if found[0] is not None:
             kind, toolkit = found
     if release is None:
         return None
     abi = _ABI.search(local)
     return Coupling(release, kind, toolkit, None if abi is None else abi[1] == "true")
+
+
+def _folder_parts(url: str) -> Iterator[str]:
+    for folder in unquote(urlsplit(url).path).lower().split("/")[-4:-1]:
+        yield from folder[:_MAX_LOCAL].split("_")
 
 
 def read_toolkit(text: str, *, whole: bool = False) -> tuple[Kind | None, tuple[int, ...]]:
@@ -103,15 +110,18 @@ def read_toolkit(text: str, *, whole: bool = False) -> tuple[Kind | None, tuple[
     return "rocm", tuple(map(int, filter(None, (numbers[:1], numbers[1:]))))
 
 
-def _release(numbers: str) -> tuple[int, ...]:
-    """Read a version, with dots or without: 212 is 2.12, 20 is 2.0, 201 is 2.0.1, 1110 is 1.11.0."""
-    if "." in numbers or len(numbers) == 1:
-        return _split(numbers)
-    major, rest = int(numbers[0]), numbers[1:]
-    if len(rest) > 1 and (rest[0] == "0" or len(rest) > 2):
-        cut = 1 if rest[0] == "0" else len(rest) - 1
-        return (major, int(rest[:cut]), int(rest[cut:]))
-    return (major, int(rest))
+def _release(word: str, numbers: str) -> tuple[int, ...]:
+    """Read a version, with dots or without.
+
+    Without, `pt` stands before major and minor number (212 is 2.12, 20 is 2.0), the longer words before a
+    whole version (241 is 2.4.1, 2100 is 2.10.0); after a 0 comes the patch number in any case (201 is 2.0.1).
+    """
+    if "." in numbers or len(numbers) < 3:
+        return _split(numbers if "." in numbers else ".".join(numbers))
+    major, rest = numbers[0], numbers[1:]
+    if word != "pt" or rest[0] == "0" or len(rest) > 2:
+        return (int(major), int(rest[:-1]), int(rest[-1]))
+    return (int(major), int(rest))
 
 
 def _split(numbers: str) -> tuple[int, ...]:

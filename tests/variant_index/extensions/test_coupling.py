@@ -33,6 +33,13 @@ from variant_index.extensions.coupling import Coupling, read_coupling
         ("2.8.3+rocm6.4torch2.9", Coupling((2, 9), "rocm", (6, 4))),
         ("2.8.3+cu130torch2.9", Coupling((2, 9), "cuda", (13, 0))),
         ("1.0+torch2.9", Coupling((2, 9))),
+        # natten, k2, mamba, PyG's and builders' other words
+        ("0.17.5+torch260cu126", Coupling((2, 6, 0), "cuda", (12, 6))),
+        ("0.15.1+torch210cu121", Coupling((2, 1, 0), "cuda", (12, 1))),
+        ("0.21.5+torch2100cu130", Coupling((2, 10, 0), "cuda", (13, 0))),
+        ("1.24.4.dev1+cuda12.4.torch2.6.0", Coupling((2, 6, 0), "cuda", (12, 4))),
+        ("2.2.4+cu12torch2.5cxx11abiFALSE", Coupling((2, 5), "cuda", (12,), False)),
+        ("0.6.0+pt210cu128", Coupling((2, 10), "cuda", (12, 8))),
         ("1.0+torch2.9xpu", Coupling((2, 9), "xpu")),
     ],
 )
@@ -54,6 +61,9 @@ def test_others_are_built_for_no_torch(version: str) -> None:
         ("https://h/whl/torch-2.12.0+cpu/a-1.0.whl", Coupling((2, 12, 0), "cpu")),
         ("https://h/dist/cu113/torch1.10/a-1.0.whl", Coupling((1, 10), "cuda", (11, 3))),
         ("file:///x/torch-2.9.0/a-1.0.whl", Coupling((2, 9, 0))),
+        ("https://h/torch-2.8.0_cu128/kaolin-0.18.0.whl", Coupling((2, 8, 0), "cuda", (12, 8))),
+        ("https://h/wheels/py310_cu121_pyt241/a-0.7.8.whl", Coupling((2, 4, 1), "cuda", (12, 1))),
+        ("https://h/wheels/torch-2.4/cu124/dgl-2.4.0.whl", Coupling((2, 4), "cuda", (12, 4))),
         ("https://h/torch-2.12.0+cu130/a/b/c/d-1.0.whl", None),
         ("https://h/torch/2.9.0/a-1.0.whl", None),
     ],
