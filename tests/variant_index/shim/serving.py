@@ -77,6 +77,7 @@ def running_shim(
     cache: DiskCache | None = None,
     extensions: ExtensionSettings | None = None,
     torch: TorchSettings | None = None,
+    every_variant: bool = False,
 ) -> Iterator[Shim]:
     """Run a shim; `calls` records when the machine and the interpreter were asked."""
     known: Sequence[Source] = [source if isinstance(source, Source) else Source(source) for source in sources]
@@ -92,7 +93,14 @@ def running_shim(
 
     network = Network(timeout=2, cache=cache, credentials=Credentials(known))
     server = ShimServer(
-        known, network, ask_machine, ask_tags, shim.journal, extensions=extensions, torch=torch
+        known,
+        network,
+        ask_machine,
+        ask_tags,
+        shim.journal,
+        extensions=extensions,
+        torch=torch,
+        every_variant=every_variant,
     )
     with server:
         shim.index_url = server.index_url

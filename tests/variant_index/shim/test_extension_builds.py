@@ -93,6 +93,11 @@ def test_the_page_shows_what_goes_with_torch(index: FakeIndex) -> None:
         assert shim.ask("plain/").body == index.routes["/simple/plain/"].body
 
 
+def test_lock_files_are_for_every_torch(index: FakeIndex) -> None:
+    with running_shim(index.url, extensions=stated("2.9.1+cu128"), every_variant=True) as shim:
+        assert yanked(shim, "det") == dict.fromkeys(BUILDS, False)
+
+
 def test_without_any_torch_the_page_stays_and_a_line_says_why(index: FakeIndex) -> None:
     with running_shim(index.url) as shim:
         assert len(shim.ask("det/").files()) == len(BUILDS)
