@@ -69,6 +69,8 @@ class ShimHandler(BaseHTTPRequestHandler):
     """One connection. Other methods are answered 405 (unknown ones 501), all outside the token 404."""
 
     protocol_version = "HTTP/1.1"
+    # For answers to what is no request: with a status line, which HTTP/0.9 has not.
+    default_request_version = "HTTP/1.1"
     # One write for an answer, sent at once: see the server module.
     wbufsize = -1
     disable_nagle_algorithm = True
@@ -170,9 +172,7 @@ class ShimHandler(BaseHTTPRequestHandler):
     def _refused(self) -> bool:
         """Answer and hang up on requests that no installer sends."""
         reason = None
-        if self.request_version == "HTTP/0.9":
-            reason = HTTPStatus.BAD_REQUEST
-        elif self.headers.get_all("Host") != [self._site.endpoint.authority]:
+        if self.headers.get_all("Host") != [self._site.endpoint.authority]:
             # Another Host is a web page that found the port (DNS rebinding), or a proxy.
             reason = HTTPStatus.MISDIRECTED_REQUEST
         elif "Transfer-Encoding" in self.headers or set(self.headers.get_all("Content-Length", ())) - {"0"}:

@@ -20,13 +20,14 @@ MAX_REQUEST_LINE: Final = 4096
 MAX_HEAD_BYTES: Final = 32 << 10
 """Bytes of request line and headers; more are refused with 431."""
 
-MAX_HEADERS: Final = 100
+MAX_HEADERS: Final = 64
 """Headers of a request; more are refused with 431."""
 
 HEAD_SECONDS: Final = 10.0
 """Seconds from the first byte to the last one."""
 
 _END: Final = b"\r\n\r\n"
+_REQUEST_LINE: Final = re.compile(rb"[!-~]+ [!-~\x80-\xff]+ HTTP/\d\.\d")
 _HEADER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t \x21-\x7e\x80-\xff]*")
 
 
@@ -69,8 +70,7 @@ def _refusal(head: bytes) -> HTTPStatus | None:
         return HTTPStatus.REQUEST_URI_TOO_LONG
     if len(headers) - 2 > MAX_HEADERS:
         return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    if len(head) <= MAX_HEAD_BYTES and (
-        b"\n" in first or b"\r" in first or not all(map(_HEADER.fullmatch, headers[:-2]))
-    ):
+    whole = len(head) <= MAX_HEAD_BYTES
+    if whole and not (_REQUEST_LINE.fullmatch(first) and all(map(_HEADER.fullmatch, headers[:-2]))):
         return HTTPStatus.BAD_REQUEST
     return None
