@@ -41,6 +41,11 @@ Examples:
     help="Trust that wheels hold what their RECORD says, for example after variant-index check.",
 )
 @click.option("--jobs", type=click.IntRange(1, 512), help="Read so many files at once; default: all cores.")
+@click.option(
+    "--dask",
+    metavar="tcp://HOST:PORT",
+    help="Read the files on a Dask cluster, whose workers must see them under the same paths.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     *,
@@ -51,6 +56,7 @@ def command(
     link: bool,
     no_verify: bool,
     jobs: int | None,
+    dask: str | None,
     as_json: bool,
 ) -> int:
     """Write a static index that lists exactly the given wheels.
@@ -69,12 +75,17 @@ def command(
     """
     from variant_index.publish.build import build_index
     from variant_index.publish.notes import notes_file
-    from variant_index.publish.scan import read_files
+    from variant_index.publish.scan import Reader, read_files
 
     # What was trusted without looking is not known to a build that looks.
     trusted = " unverified" if no_verify else ""
     title = out.resolve() if isinstance(out, Path) else out
     notes = None if no_cache else notes_file(f"{title}{trusted}")
+    reader: Reader = partial(read_files, jobs=jobs, verify=not no_verify, link=link)
+    if dask is not None:
+        from variant_index.publish.cluster import cluster_reader
+
+        reader = cluster_reader(dask, verify=not no_verify)
     with Bars() as progress:
         report = build_index(
             paths,
@@ -83,7 +94,7 @@ def command(
             default_from=default_from,
             progress=progress,
             notes=notes,
-            reader=partial(read_files, jobs=jobs, verify=not no_verify, link=link),
+            reader=reader,
             details=as_json,
         )
     return show_build(report, as_json=as_json)
