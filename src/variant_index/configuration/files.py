@@ -98,10 +98,11 @@ def _read(path: Path, layer: Layer) -> SettingsFile | None:
         if layer == "project":  # somebody else's, in a folder above
             return None
         raise SettingError(f"{shown}: {error.strerror}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        return None
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return None
         # A named file is the user's own choice; the user's and the site's folders are only theirs.
         doubt = _doubt(path, status) if layer == "project" else None
         data = file.read(_MAX_BYTES + 1)

@@ -1,0 +1,84 @@
+"""`variant-index config`, and that commands obey files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from variant_index.cli import main
+from variant_index.model.config_report import ConfigReport
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_values_and_origins(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = project / "xdg_config_home" / "variant-index" / "variant-index.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text("prefer = 'version'\nproxy = 'u:secretword@proxy.example'")
+    (project / "variant-index.toml").write_text(
+        "[route]\na = 'https://u:secretword@a.example/?token=secretword'"
+    )
+    monkeypatch.setenv("VARIANT_INDEX_MERGE", "x y")
+    monkeypatch.setenv("VARIANT_INDEX_PREFR", "version")
+    assert main(["config", "--json"]) == 0
+    out, err = capsys.readouterr()
+    report = ConfigReport.model_validate_json(out)
+    found = {one.key: (one.value, one.origins) for one in report.settings}
+    own = str(project / "variant-index.toml")
+    assert found["prefer"] == ("version", [f"{user}: prefer"])
+    assert found["route"] == (["a=https://****@a.example/?****"], [f"{own}: route"])
+    assert found["proxy"] == ("//****@proxy.example", [f"{user}: proxy"])
+    assert found["merge"] == (["x", "y"], ["VARIANT_INDEX_MERGE"])
+    assert found["timeout"] == (15.0, ["default"])
+    assert [(file.path, file.layer) for file in report.files] == [(own, "project"), (str(user), "user")]
+    assert err == "warning: VARIANT_INDEX_PREFR is no setting\n"
+    assert main(["config"]) == 0
+    text = capsys.readouterr().out
+    assert f"user file: {user}\n" in text
+    assert "site file: " in text
+    assert "secretword" not in out + text
+
+
+def test_an_ignored_file_is_shown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = project / "variant-index.toml"
+    path.write_text("prefer = 'version'")
+    path.chmod(0o666)
+    assert main(["config", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith(f"warning: {path} is ignored: every user may write it")
+    assert json.loads(out)["files"][0]["ignored"] is not None
+
+
+def test_machine_obeys_a_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "variant-index.toml").write_text("machine = 'cuda12.8-sm90'")
+    assert main(["machine", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "12.8" in out
+    assert err == ""
+    assert main(["machine", "--machine", "cpu", "--json"]) == 0
+    assert "12.8" not in capsys.readouterr().out
+    (project / "variant-index.toml").write_text("machine = 'my box'")
+    assert main(["machine"]) == 2
+    path = project / "variant-index.toml"
+    assert capsys.readouterr().err.startswith(f"error: {path}: machine: my box: no such file")
+
+
+def test_explain_says_what_a_project_decides(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "site").mkdir()
+    (project / "pyproject.toml").write_text(
+        "[tool.variant-index]\nindex-url = 'file://" + str(project / "site") + "'\ntorch-index = 'off'"
+    )
+    assert main(["explain", "thing", "--machine", "cpu"]) != 2
+    err = capsys.readouterr().err
+    path = project / "pyproject.toml"
+    assert f"note: {path} decides where packages come from: index-url, torch-index\n" in err
