@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from variant_index.shim.present import Chosen, Listed
@@ -13,6 +15,9 @@ from variant_index.shim.spliced import SplicedWheel
 from variant_index.shim.verification import ChosenWheel
 
 __all__ = ["FileTable", "Target"]
+
+_MOST: Final = 100_000
+"""Links that are kept, those that were listed last; a long run sees new ones without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class FileTable:
         """
         self._url = url
         self._key = key
+        self._lock = threading.Lock()
         self._targets: dict[str, Target] = {}
 
     def add(
@@ -58,7 +64,11 @@ class FileTable:
         target = Target(file.filename, file.url, listed.chosen, wheel, spliced, file.listed_by)
         what = f"{target.filename}\n{target.url}".encode()
         identity = hashlib.blake2b(what, digest_size=16, key=self._key).hexdigest()
-        self._targets[identity] = target
+        with self._lock:
+            self._targets.pop(identity, None)  # so that what was listed last goes last
+            self._targets[identity] = target
+            if len(self._targets) > _MOST:
+                del self._targets[next(iter(self._targets))]
         return f"{self._url}{identity}/{quote(target.filename, safe='')}"
 
     def chosen_in(self, text: str) -> list[Chosen]:
@@ -91,4 +101,5 @@ class FileTable:
 
     def find(self, identity: str) -> Target | None:
         """Return what an id stands for, None for an unknown one."""
-        return self._targets.get(identity)
+        with self._lock:
+            return self._targets.get(identity)

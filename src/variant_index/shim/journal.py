@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from variant_index.shim.present import Chosen
 
 __all__ = ["Journal"]
+
+_MOST: Final = 10_000
+"""Lines of one kind that are kept; a hostile index could make more without end."""
 
 
 class Journal:
@@ -78,6 +82,7 @@ class Journal:
     def _note(self, record: dict[str, None], lines: Iterable[str], kind: str) -> None:
         with self._lock:
             new = [line for line in dict.fromkeys(lines) if line not in record]
+            new = new[: max(0, _MOST - len(record))]
             record.update(dict.fromkeys(new))
         if self._report is not None:
             for line in new:

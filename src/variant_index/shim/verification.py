@@ -34,6 +34,7 @@ EAGER_WHEELS: Final = 8
 """So many wheels of a page are compared before it is sent; all at once, so they cost the time of one."""
 
 _ROUNDS: Final = 4
+_KEPT_VERDICTS: Final = 10_000
 _SHOWN: Final = 3
 # Sound wheels that our strict reader refuses: too large, written as a stream, or with rare zip features.
 _NOT_READ: Final = frozenset({"WHL004", "WHL114", "WHL116"})
@@ -110,6 +111,8 @@ class WheelVerifier:
         verdict = self._compare(wheel)
         if local_path(wheel.file.url) is None:  # a file of this machine may be another one next time
             with self._lock:
+                while len(self._verdicts) >= _KEPT_VERDICTS:
+                    del self._verdicts[next(iter(self._verdicts))]
                 self._verdicts[key] = (wheel.document, verdict)
         return verdict
 

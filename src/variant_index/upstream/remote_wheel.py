@@ -7,7 +7,6 @@ are asked for, then what they do not hold: one request for most wheels, three fo
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.byte_range import ByteRange, RangeError, WantedRange
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import Network
+from variant_index.upstream.recent import Recent
 from variant_index.upstream.sidecar import STRONG_HASHES
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ __all__ = ["RemoteFile", "WheelMembers", "WheelReader", "open_wheel"]
 _PIECE: Final = 1 << 16
 _MAX_BYTES: Final = 1 << 23
 _MAX_METADATA_BYTES: Final = 1 << 22
-_KEPT: Final = 256
+_KEPT_BYTES: Final = 8 << 20
+_ENTRY_BYTES: Final = 1 << 10
 
 
 class RemoteFile:
@@ -137,17 +138,16 @@ class WheelReader:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._lock = threading.Lock()
-        self._kept: dict[str, WheelMembers | None] = {}
+        # In a tuple, for None is known as well: that the server does not do ranges.
+        self._kept: Recent[tuple[WheelMembers | None]] = Recent(_KEPT_BYTES)
 
     def known(self, file: ProjectFile) -> WheelMembers | None:
         """Return the members of a wheel if no request is needed for them."""
         key = _key(file)
         if key is None:
             return None
-        with self._lock:
-            if key in self._kept:
-                return self._kept[key]
+        if (kept := self._kept.get(key)) is not None:
+            return kept[0]
         cache = self._network.cache
         data = cache.get(key) if cache is not None and _is_remote(key) else None
         if data is None:
@@ -163,9 +163,8 @@ class WheelReader:
             WheelError, UnreachableError, UpstreamError: as `open_wheel`; also for a member that is damaged.
         """
         members, key = self.known(file), _key(file)
-        with self._lock:
-            if members is not None or (key is not None and key in self._kept):
-                return members
+        if members is not None or (key is not None and self._kept.get(key) is not None):
+            return members
         archive = open_wheel(file, self._network)
         if archive is not None:
             with archive:
@@ -177,10 +176,8 @@ class WheelReader:
         return members
 
     def _keep(self, key: str, members: WheelMembers | None) -> None:
-        with self._lock:
-            while len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = members
+        parts = (members.variant_json, members.metadata) if members is not None else ()
+        self._kept.put(key, (members,), _ENTRY_BYTES + sum(len(part) for part in parts if part))
 
 
 def _members(archive: Archive) -> WheelMembers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from variant_index.errors import UpstreamError, VariantIndexError, printable
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import Network, UnreachableError
+from variant_index.upstream.recent import Recent
 from variant_index.upstream.releases import Release
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ STRONG_HASHES: Final = ("sha256", "sha512", "sha384")
 """The hash algorithms that count as a check, preferred first."""
 
 _PARALLEL: Final = 8
+_KEPT_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class SidecarReader:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._lock = threading.Lock()
-        self._parsed: dict[bytes, VariantsDocument] = {}
+        self._parsed: Recent[VariantsDocument] = Recent(_KEPT_BYTES)
 
     def read(self, releases: Iterable[Release]) -> Documents:
         """Read the documents of the releases, several at a time; a bad one never stops the others.
@@ -100,12 +100,10 @@ class SidecarReader:
         data = self._fetch(listed)
         _check_hash(data, listed)
         key = hashlib.sha256(data).digest()
-        with self._lock:
-            document = self._parsed.get(key)
+        document = self._parsed.get(key)
         if document is None:
             document = read_document(data, listed.filename)
-            with self._lock:
-                self._parsed[key] = document
+            self._parsed.put(key, document, len(data))
         _check_labels(document, data, release, listed)
         return document
 

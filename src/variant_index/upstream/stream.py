@@ -19,6 +19,7 @@ CHUNK: Final = 1 << 16
 """Bytes in one piece, at most."""
 
 _SLOWEST: Final = 10_000
+_CODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
 
 class TooLargeError(UpstreamError):
@@ -95,6 +96,11 @@ class Stream:
             TooLargeError: it has more bytes.
         """
         shown = printable(self.url)
+        if decode and (coding := self.headers.get("content-encoding", "").strip().lower()) not in _CODINGS:
+            # Also what decoders would take for several, one inside the other: that multiplies bombs.
+            raise UpstreamError(
+                f"{shown} answers in the encoding {printable(coding)!r}, not asked for; refused"
+            )
         size, start = 0, time.monotonic()
         for chunk in self._pieces(decode=decode):
             size += len(chunk)
