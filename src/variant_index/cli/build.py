@@ -95,6 +95,7 @@ def command(
             progress=progress,
             notes=notes,
             reader=reader,
+            linked=link,
             details=as_json,
         )
     return show_build(report, as_json=as_json)

@@ -67,6 +67,7 @@ def build_index(
     progress: Progress | None = None,
     notes: Path | None = None,
     reader: Reader = read_files,
+    linked: bool = False,
     details: bool = True,
 ) -> BuildReport:
     """Make `out` an index that lists exactly the releases in `paths`.
@@ -82,6 +83,7 @@ def build_index(
         progress: told how far the work is.
         notes: the file with what earlier builds found out (`notes_file`); without, everything is read.
         reader: reads the files.
+        linked: whether the reader makes hard links to them.
         details: whether releases that are up to date are in the report one by one.
 
     Raises:
@@ -96,7 +98,7 @@ def build_index(
     if isinstance(out, Path) and any(path.is_dir() and path.resolve() == out.resolve() for path in paths):
         raise InputError(f"{printable(str(out))} is also the input; write the index to another folder")
     with _collector_paused():
-        states = find_states(paths, exclude=out if isinstance(out, Path) else None)
+        states = find_states(paths, exclude=out if isinstance(out, Path) else None, linked=linked)
     if not any(
         state.name.endswith((".whl", ".tar.gz")) or release_of(state.name) is None for state in states
     ):
@@ -106,7 +108,7 @@ def build_index(
 
     def work() -> BuildReport:
         with (
-            Notes(notes, f"default-from {default_from}") as known,
+            Notes(notes, f"default-from {default_from} {linked}") as known,
             tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch,
         ):
             build = _Build(store, known, Path(scratch), now, default_from, progress, reader)

@@ -26,7 +26,8 @@ class FileState(NamedTuple):
         path: where it is.
         size: bytes; -1 when it cannot be asked.
         mtime_ns: when its content changed, nanoseconds since 1970.
-        ctime_ns: when it changed in any way (where the system knows), nanoseconds since 1970.
+        ctime_ns: when it changed in any way (where the system knows), nanoseconds since 1970; 0 where
+            that does not count.
         inode: its number in the file system.
     """
 
@@ -38,12 +39,19 @@ class FileState(NamedTuple):
     inode: int = 0
 
 
-def find_states(paths: Iterable[Path], *, exclude: Path | None = None) -> list[FileState]:
+def find_states(
+    paths: Iterable[Path], *, exclude: Path | None = None, linked: bool = False
+) -> list[FileState]:
     """Return the wheels, source distributions and sidecars in `paths`, sorted by name.
 
     Folders are searched to any depth, without hidden folders, symbolic links to folders and `exclude`
     (the index that is written may lie inside its input). A file given by name must be one of the three
     kinds; other files in folders are passed over.
+
+    Args:
+        paths: folders and files.
+        exclude: a folder that is not searched.
+        linked: hard links to the files are made, which changes their `ctime_ns`: it does not count.
 
     Raises:
         InputPathError: a path does not exist, cannot be read, or is a file of another kind.
@@ -62,6 +70,8 @@ def find_states(paths: Iterable[Path], *, exclude: Path | None = None) -> list[F
             )
         else:
             found[str(path)] = state_of(path)
+    if linked:
+        return sorted(state._replace(ctime_ns=0) for state in found.values())
     return sorted(found.values())
 
 

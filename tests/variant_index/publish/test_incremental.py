@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.making import make_wheel
 from tests.variant_index.publish.crash import consistent_pages, pages
-from tests.variant_index.publish.family import CU128, CU130, NULL, make_family, make_variant
+from tests.variant_index.publish.family import CU128, CU130, NULL, make_family, make_variant, published_file
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import build_index
 from variant_index.publish.changes import compare, group_states, inputs_digest, is_settled
@@ -102,6 +102,25 @@ def test_only_what_changed_is_read(builder: Builder) -> None:
         "vdemo-2.0-variants.json",
     }
     consistent_pages(builder.out)
+
+
+def test_links_do_not_make_files_look_changed(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    settle(tmp_path / "in")
+    read: list[str] = []
+
+    def reader(files: Sequence[FileState], staging: Path | None) -> Iterator[Reading]:
+        read.extend(file.name for file in files)
+        return read_files(files, staging, link=True)
+
+    for expected in (5, 0):
+        read.clear()
+        notes = tmp_path / "notes"
+        build_index([tmp_path / "in"], tmp_path / "out", now=NOW, notes=notes, reader=reader, linked=True)
+        assert len(read) == expected
+    for wheel in (tmp_path / "in").iterdir():
+        assert published_file(tmp_path / "out", wheel.name).samefile(wheel)
+    consistent_pages(tmp_path / "out")
 
 
 def test_a_file_that_has_just_changed_is_read_again(builder: Builder) -> None:
