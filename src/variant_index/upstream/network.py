@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
@@ -80,6 +80,8 @@ class Network:
         self._timeout = timeout
         self._connections = Connections(cert, client_cert, proxy, trusted_hosts, timeout)
         self.cache = cache
+        self.watch: Callable[[int, float], None] | None = None
+        """Told of every request its status, 0 for no answer, and the seconds until its headers came."""
         self.credentials = credentials or Credentials()
         self._reaches: dict[str | None, Reach] = {}
         self._recent: Recent[Reply] = Recent(_RECENT_BYTES)
@@ -271,7 +273,14 @@ class Network:
         self, method: str, address: str, headers: Mapping[str, str], login: Login | None, reach: Reach | None
     ) -> Stream:
         sent = headers if login is None else {**headers, "Authorization": login.header()}
-        return Stream(address, self._connections.send(method, address, sent, reach), 4 * self._timeout)
+        started, status = time.monotonic(), 0
+        try:
+            stream = Stream(address, self._connections.send(method, address, sent, reach), 4 * self._timeout)
+            status = stream.status
+        finally:
+            if self.watch is not None:
+                self.watch(status, time.monotonic() - started)
+        return stream
 
     def _discard(self, stream: Stream, deadline: float) -> None:
         """Read what nobody wants, so that the connection can be used again; not if it is much."""
