@@ -1,12 +1,21 @@
-"""`variant-index serve`: serve a static index on loopback."""
+"""`variant-index serve`: serve a static index on loopback, and take uploads into it."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from variant_index.cli.messages import say
+from variant_index.cli.published import upload_time
+
+if TYPE_CHECKING:
+    from variant_index.publish.serve import IndexServer
 
 __all__ = ["command"]
 
@@ -15,6 +24,9 @@ Examples:
   variant-index serve site
   variant-index serve site --port 0
   pip install torch --index-url http://127.0.0.1:8000/simple/
+  variant-index serve site --upload --token-file token.txt
+  twine upload --repository-url http://127.0.0.1:8000/legacy/ -u __token__ dist/*
+  uv publish --publish-url http://127.0.0.1:8000/legacy/ dist/*
 """
 
 
@@ -27,20 +39,65 @@ Examples:
     type=click.IntRange(0, 65535),
     help="The port on 127.0.0.1; 0 takes any free one.",
 )
-def command(out: Path, port: int) -> None:
+@click.option(
+    "--upload", is_flag=True, help="Take uploads from twine and uv publish; OUT is made when missing."
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file with the token that uploads need, readable by you alone; default: the environment "
+    "variable VARIANT_INDEX_UPLOAD_TOKEN.",
+)
+@click.option(
+    "--max-upload",
+    metavar="MIB",
+    default=4096,
+    show_default=True,
+    type=click.IntRange(1, 1 << 20),
+    help="How large an uploaded file may be.",
+)
+def command(*, out: Path, port: int, upload: bool, token_file: Path | None, max_upload: int) -> None:
     """Serve the index that `variant-index build` wrote to OUT, until Ctrl-C or SIGTERM.
 
-    The first line on stdout is the index URL. It listens on 127.0.0.1 only; to serve others, put OUT
-    on any static web host.
-    """
-    from variant_index.publish.serve import IndexServer
+    The first line on stdout is the index URL, and with --upload the second is the upload URL. It listens
+    on 127.0.0.1 only; to serve others, put OUT on any static web host, and an HTTPS proxy before uploads.
 
+    An uploaded wheel is checked and added as variant-index add does it: what check calls an error is
+    refused, the client is told why, and a published file name never gets other bytes.
+    """
+    if token_file is not None and not upload:
+        raise click.UsageError("--token-file goes with --upload")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    with IndexServer(out, port) as server:
+    with ExitStack() as stack:
+        server = _server(stack, out, port, token_file, max_upload) if upload else _plain(stack, out, port)
         threading.Thread(target=server.serve_forever, args=[0.1], daemon=True).start()
-        click.echo(server.url)
         while not stop.wait(1):  # with a timeout, so that Ctrl-C gets through on Windows
             pass
         server.shutdown()
+
+
+def _plain(stack: ExitStack, out: Path, port: int) -> IndexServer:
+    from variant_index.publish.serve import IndexServer
+
+    server = stack.enter_context(IndexServer(out, port))
+    click.echo(server.url)
+    return server
+
+
+def _server(stack: ExitStack, out: Path, port: int, token_file: Path | None, max_upload: int) -> IndexServer:
+    from variant_index.publish.folder import FolderStore
+    from variant_index.upload.accept import open_uploads
+    from variant_index.upload.server import UploadServer
+    from variant_index.upload.token import find_token
+
+    token = find_token(token_file, os.environ)
+    uploads = stack.enter_context(
+        open_uploads(out, FolderStore(out), max_bytes=max_upload << 20, now=upload_time)
+    )
+    server = stack.enter_context(UploadServer(out, port, uploads, token, say))
+    click.echo(server.url)
+    click.echo(server.upload_url)
+    return server

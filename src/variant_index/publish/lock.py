@@ -15,7 +15,11 @@ try:
 except ModuleNotFoundError:  # Windows: two processes at once are not noticed there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["lock_folder"]
+__all__ = ["FolderBusyError", "lock_folder"]
+
+
+class FolderBusyError(StoreError):
+    """Another process is writing to the folder."""
 
 
 @contextlib.contextmanager
@@ -29,7 +33,7 @@ def lock_folder(folder: Path, what: str) -> Iterator[None]:
         what: what another process may be doing there, for the message: `another build`.
 
     Raises:
-        StoreError: another process is writing there.
+        FolderBusyError: another process is writing there.
         OSError: the folder cannot be made or opened.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +45,7 @@ def lock_folder(folder: Path, what: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StoreError(
+            raise FolderBusyError(
                 f"{printable(str(folder))}: {what} is writing there; run again when it has ended"
             ) from None
         yield

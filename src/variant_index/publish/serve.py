@@ -21,7 +21,7 @@ from variant_index.publish.byte_range import requested_range
 from variant_index.publish.content_types import content_type
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, negotiate
 
-__all__ = ["IndexServer", "ServeError"]
+__all__ = ["IndexHandler", "IndexServer", "ServeError"]
 
 _LOOPBACK = "127.0.0.1"
 _HOSTS = frozenset({_LOOPBACK, "localhost"})
@@ -38,8 +38,13 @@ class IndexServer(ThreadingHTTPServer):
     # Many installers open many connections at once.
     request_queue_size = 128
 
-    def __init__(self, root: Path, port: int = 0) -> None:
+    def __init__(self, root: Path, port: int = 0, handler: type[IndexHandler] | None = None) -> None:
         """Bind the port; 0 takes any free one.
+
+        Args:
+            root: the index's folder.
+            port: where to listen.
+            handler: answers requests; `IndexHandler` when not given.
 
         Raises:
             ServeError: `root` holds no index, or the port is taken or not allowed.
@@ -50,7 +55,7 @@ class IndexServer(ThreadingHTTPServer):
                 f"{printable(str(root))}: no index here; write one with variant-index build ... --out"
             )
         try:
-            super().__init__((_LOOPBACK, port), _Handler)
+            super().__init__((_LOOPBACK, port), handler or IndexHandler)
         except OSError as error:
             raise ServeError(
                 f"port {port}: {error.strerror}; choose another with --port (0 takes any free one)"
@@ -75,7 +80,7 @@ class IndexServer(ThreadingHTTPServer):
             print(f"error: {printable(repr(error))}", file=sys.stderr)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class IndexHandler(BaseHTTPRequestHandler):
     """Answers GET and HEAD for files of the index, and for parts of them."""
 
     server: IndexServer
@@ -88,12 +93,15 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        """Send a file, a page or a part of a file."""
         self._answer(body=True)
 
     def do_HEAD(self) -> None:
+        """Say what GET would send."""
         self._answer(body=False)
 
     def do_POST(self) -> None:
+        """Refuse to change anything."""
         # What was sent with it is not read, so nothing more can be on this connection.
         self.close_connection = True
         self._short(
@@ -110,10 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
         """Keep stderr for errors."""
 
-    def _answer(self, *, body: bool) -> None:
+    def is_local(self) -> bool:
+        """Tell whether the client calls us by a name of this machine.
+
+        A page in a browser must not reach the index under a name of its own (DNS rebinding).
+        """
         host = (self.headers.get("Host") or _LOOPBACK).rpartition(":")
-        if (host[0] or host[2]) not in _HOSTS:
-            # A page in a browser must not reach the index under a name of its own (DNS rebinding).
+        return (host[0] or host[2]) in _HOSTS
+
+    def _answer(self, *, body: bool) -> None:
+        if not self.is_local():
             self._fail(HTTPStatus.MISDIRECTED_REQUEST, "this server is 127.0.0.1 and localhost only", body)
             return
         parts = _split(self.path)

@@ -1,0 +1,1 @@
+"""Uploads with the usual tools, as `twine upload` and `uv publish` send them: form → file → index."""

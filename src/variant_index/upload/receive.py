@@ -1,0 +1,141 @@
+"""Stores the file of an upload form, and checks that it is what the client meant to send."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from variant_index.errors import printable
+from variant_index.model.filename import SIDECAR_SUFFIX
+from variant_index.publish.release import release_of
+from variant_index.upload.form import FormError, FormReader
+
+__all__ = ["FIELDS_BYTES", "UploadFormError", "discard", "receive_file"]
+
+FIELDS_BYTES = 8 << 20
+"""So much may all fields of a form have beside the file: a long description, mostly."""
+
+_MAX_VALUE = 1024
+_MAX_NAME = 240
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!\-]*", re.ASCII)
+
+_FIELDS = (":action", "protocol_version", "sha256_digest", "md5_digest", "blake2_256_digest")
+
+
+class UploadFormError(FormError):
+    """A form is not an upload, or its file is not what the form says."""
+
+
+def receive_file(form: FormReader, folder: Path, max_bytes: int) -> Path:
+    """Store the form's file in a new folder of its own below `folder`, and return its path.
+
+    Of the form's fields, only those about the bytes count: a wheel's own metadata says what it is.
+
+    Args:
+        form: as `twine upload` and `uv publish` send it.
+        folder: where to.
+        max_bytes: how large the file may be.
+
+    Raises:
+        FormError: it is not such a form, or the file is not what the form says; nothing is left behind.
+        OSError: the file cannot be written, or the connection broke; nothing is left behind.
+    """
+    place: Path | None = None
+    try:
+        values: dict[str, str] = {}
+        digests: dict[str, str] = {}
+        read = 0
+        for part in form:
+            if part.name == "content":
+                if place is not None:
+                    raise UploadFormError("the form has two files; send one upload for each")
+                name = _checked_name(part.filename)
+                place = folder / secrets.token_hex(8) / name
+                digests = _store(form.content(), place, max_bytes)
+                continue
+            value = bytearray()
+            for piece in form.content():
+                read += len(piece)
+                if read > FIELDS_BYTES:
+                    raise UploadFormError(f"the fields of the form are larger than {FIELDS_BYTES >> 20} MiB")
+                value += piece[: _MAX_VALUE + 1 - len(value)]
+            if part.name in _FIELDS:
+                _note(values, part.name, bytes(value))
+        if place is None:
+            raise UploadFormError("the form has no file: its field is named content")
+        _check_values(values, digests, place.name)
+        return place
+    except BaseException:
+        if place is not None:
+            discard(place)
+        raise
+
+
+def discard(place: Path) -> None:
+    """Remove what `receive_file` stored, if it is still there."""
+    with contextlib.suppress(OSError):
+        place.unlink(missing_ok=True)
+        place.parent.rmdir()
+
+
+def _checked_name(filename: str | None) -> str:
+    """Return a name that is a file's name on every system, of a kind that indexes have."""
+    shown = printable(filename or "", 100)
+    if filename is None or len(filename) > _MAX_NAME or not _NAME.fullmatch(filename):
+        raise UploadFormError(f"{shown!r} is not the name of a wheel or source distribution")
+    if filename.endswith(SIDECAR_SUFFIX):
+        raise UploadFormError(f"{shown}: the index makes this file from the wheels; upload those")
+    if not filename.endswith((".whl", ".tar.gz")) or release_of(filename) is None:
+        raise UploadFormError(f"{shown}: its name is not that of a wheel or NAME-VERSION.tar.gz")
+    return filename
+
+
+def _store(pieces: Iterable[bytes], place: Path, max_bytes: int) -> dict[str, str]:
+    """Write a file and return its digests by field name."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    blake2 = hashlib.blake2b(digest_size=32)
+    size = 0
+    place.parent.mkdir(mode=0o700)
+    # The file's mode follows the umask: it is moved into the index, for any web server to read.
+    with place.open("xb", buffering=0) as file:
+        for piece in pieces:
+            size += len(piece)
+            if size > max_bytes:
+                raise UploadFormError(
+                    f"{place.name}: larger than {max_bytes >> 20} MiB, which this server takes (--max-upload)"
+                )
+            sha256.update(piece)
+            md5.update(piece)
+            blake2.update(piece)
+            view = memoryview(piece)
+            while view:
+                view = view[file.write(view) :]
+    return {
+        "sha256_digest": sha256.hexdigest(),
+        "md5_digest": md5.hexdigest(),
+        "blake2_256_digest": blake2.hexdigest(),
+    }
+
+
+def _note(values: dict[str, str], name: str, value: bytes) -> None:
+    if name in values:
+        raise UploadFormError(f"the form has two fields {name}")
+    if len(value) > _MAX_VALUE:
+        raise UploadFormError(f"the form's field {name} is longer than {_MAX_VALUE} bytes")
+    values[name] = value.decode("utf-8", "replace").strip()
+
+
+def _check_values(values: dict[str, str], digests: dict[str, str], name: str) -> None:
+    if (action := values.get(":action")) != "file_upload":
+        raise UploadFormError(f"{printable(str(action))!r} is not a known :action; it must be file_upload")
+    if values.get("protocol_version", "1") != "1":
+        raise UploadFormError("the protocol_version is not 1, the only one known")
+    for field, digest in digests.items():
+        if values.get(field, "").lower() not in ("", digest):
+            raise UploadFormError(
+                f"{name}: what arrived does not have the {field} that the form names; upload it again"
+            )
