@@ -105,6 +105,22 @@ SETTINGS: Final = (
         choices=("error", "cpu"),
     ),
     Setting(
+        "providers",
+        "choice",
+        "Whether third-party providers that you trust are asked what this machine supports.",
+        _CHOOSING,
+        default="on",
+        choices=("on", "off"),
+    ),
+    Setting(
+        "provider-timeout",
+        "seconds",
+        "How long each of them may take to answer.",
+        _CHOOSING,
+        "SECONDS",
+        10.0,
+    ),
+    Setting(
         "prefer",
         "choice",
         "The newest release that uses the hardware, or the newest release.",
@@ -290,6 +306,17 @@ SETTINGS: Final = (
         "HOST[:PORT]",
         default=(),
         not_in_projects=True,
+    ),
+    Setting(
+        "machine-profile",
+        "routes",
+        "A machine that clients of a listening shim ask for as `/m/NAME/`: a file that `variant-index machine"
+        " --save` wrote, or a name such as cuda12.8-sm90.",
+        "shim",
+        "NAME=FILE|NAME",
+        default=(),
+        default_text="names such as cuda12.8-sm90 only",
+        adds=True,
     ),
     Setting(
         "stop-timeout",

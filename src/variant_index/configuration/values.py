@@ -80,7 +80,7 @@ def parse_item(setting: Setting, item: object, origin: str, folder: Path) -> Val
             return _items(
                 setting, [f"{pattern}={_at(setting, url, folder)}" for pattern, url in item.items()], origin
             )
-        raise SettingError(f'{origin} is no table of patterns and indexes: {{ "torch*" = "https://…" }}')
+        raise SettingError(f'{origin} is no table of texts: {{ "torch*" = "https://…" }}')
     if setting.kind in ("list", "places"):
         if isinstance(item, list) and all(isinstance(one, str) for one in item):
             return _items(setting, [_at(setting, one, folder) for one in item], origin)
@@ -119,7 +119,8 @@ def _at(setting: Setting, text: str, folder: Path) -> str:
     """Return what a file names, a relative path as one from the file's folder."""
     if setting.kind not in ("path", "place", "places", "routes") or "://" in text:
         return text
-    if setting.kind == "place" and not (os.sep in text or "/" in text or (folder / text).is_file()):
+    is_path = os.sep in text or "/" in text or setting.kind in ("path", "places")
+    if not is_path and not os.path.exists(folder / text):  # noqa: PTH110 - unlike Path's it never fails
         return text  # a machine's name, or off
     return str(folder / Path(text).expanduser())
 

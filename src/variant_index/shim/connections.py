@@ -20,6 +20,8 @@ class OpenConnections:
         """Start empty, with room for `limit` connections."""
         self._limit = limit
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._draining = False
         self._waiting: dict[socket.socket, None] = {}
         self._answering: set[socket.socket] = set()
 
@@ -31,8 +33,7 @@ class OpenConnections:
                     return False
                 longest = next(iter(self._waiting))
                 del self._waiting[longest]
-                with suppress(OSError):
-                    longest.shutdown(socket.SHUT_RDWR)  # wakes its thread, which then closes it
+                _wake(longest, socket.SHUT_RDWR)
             self._waiting[connection] = None
             return True
 
@@ -48,9 +49,35 @@ class OpenConnections:
             if connection in self._answering:
                 self._answering.remove(connection)
                 self._waiting[connection] = None
+                if self._draining:
+                    _wake(connection, socket.SHUT_RD)
 
     def leave(self, connection: socket.socket) -> None:
         """Forget a connection."""
         with self._lock:
             self._waiting.pop(connection, None)
             self._answering.discard(connection)
+            self._changed.notify_all()
+
+    def drain(self, seconds: float) -> int:
+        """Close connections as soon as they wait for a request, and return how many are still answered then.
+
+        Args:
+            seconds: how long those that are being answered may take.
+        """
+        with self._lock:
+            self._draining = True
+            for connection in self._waiting:
+                _wake(connection, socket.SHUT_RD)  # what has arrived already is still read and answered
+            self._changed.wait_for(lambda: not self._waiting and not self._answering, seconds)
+            return len(self._answering)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._waiting) + len(self._answering)
+
+
+def _wake(connection: socket.socket, how: int) -> None:
+    """Let the connection's thread see the end, so that it closes."""
+    with suppress(OSError):
+        connection.shutdown(how)

@@ -1,4 +1,4 @@
-"""Where a shim will answer: a loopback socket that already listens, and the secret part of the path.
+"""Where a shim will answer: a socket that already listens, and the secret part of the path.
 
 Separate from the server because an installer takes longer to start than a socket: it can be started as soon
 as the address is known, while the server is still being loaded. Its first request waits in the socket.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from variant_index.errors import InputError
+from variant_index.errors import InputError, printable
 
-__all__ = ["HOST", "Endpoint", "EndpointError"]
+__all__ = ["HOST", "Endpoint", "EndpointError", "new_token"]
 
 HOST: Final = "127.0.0.1"
 _WAITING_CONNECTIONS: Final = 512
@@ -29,38 +29,56 @@ class Endpoint:
     """A listening socket and the token that requests must name.
 
     Attributes:
-        listener: bound to loopback and listening.
+        listener: bound and listening.
         token: the first part of every path that is answered.
+        hosts: further names, in lower case and with the port where there is one, that requests may give as
+            their `Host`; the address itself is always one.
     """
 
     listener: socket.socket
     token: str
+    hosts: frozenset[str] = field(default=frozenset())
 
     @classmethod
-    def open(cls, port: int = 0) -> Endpoint:
-        """Listen on a port of loopback, 0 for any free one, under a new token.
+    def open(cls, port: int = 0, host: str = HOST) -> Endpoint:
+        """Listen on a port, 0 for any free one, under a new token.
+
+        Args:
+            port: the port.
+            host: an address or name of this machine; the default is loopback.
 
         Raises:
-            EndpointError: the port is taken or out of range.
+            EndpointError: the port is taken or out of range, or the host is not this machine's.
         """
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = None
         try:
+            family, kind, number, _, address = socket.getaddrinfo(
+                host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            listener = socket.socket(family, kind, number)
             if os.name == "posix":
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((HOST, port))
+            listener.bind(address)
             listener.listen(_WAITING_CONNECTIONS)
-        except (OSError, OverflowError) as error:
-            listener.close()
-            raise EndpointError(f"cannot listen on {HOST} port {port}: {error}") from None
-        # 192 bits: other users of this machine can connect, but not guess the path.
-        return cls(listener, base64.urlsafe_b64encode(os.urandom(24)).decode())
+        except (OSError, OverflowError, UnicodeError) as error:
+            if listener is not None:
+                listener.close()
+            why = (isinstance(error, OSError) and error.strerror) or error
+            raise EndpointError(f"cannot listen on {printable(host)} port {port}: {why}") from None
+        return cls(listener, new_token())
 
     @property
     def authority(self) -> str:
         """`host:port`."""
-        return f"{HOST}:{self.listener.getsockname()[1]}"
+        host, port = self.listener.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
     def index_url(self) -> str:
         """The address to give to an installer as its only index."""
         return f"http://{self.authority}/{self.token}/simple/"
+
+
+def new_token() -> str:
+    """Return a new secret of 192 bits: others can connect, but not guess the path."""
+    return base64.urlsafe_b64encode(os.urandom(24)).decode()

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import hmac
-import io
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 from variant_index.errors import VariantIndexError, printable
 from variant_index.model.filename import canonical_name
 from variant_index.shim.catalog import Catalog
-from variant_index.shim.connections import OpenConnections
 from variant_index.shim.endpoint import Endpoint
-from variant_index.shim.file_table import FileTable, Target
+from variant_index.shim.file_table import Target
+from variant_index.shim.http_connection import HttpConnection
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.metrics import CONTENT_TYPE, Metrics
 from variant_index.shim.relay import relay
-from variant_index.shim.request_head import read_head
 from variant_index.shim.spliced import SplicedWheel, SpliceStreamer
 from variant_index.shim.verification import ChosenWheel, WheelVerifier
+from variant_index.shim.views import Views
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import Network
 
 __all__ = ["ShimHandler", "Site"]
 
-_IDLE_SECONDS: Final = 30
-_DRAIN_SECONDS: Final = 0.5
-_DRAIN_PIECES: Final = 8
 _METADATA: Final = ".metadata"
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-]{0,200}[A-Za-z0-9])?", re.ASCII)
 
@@ -45,129 +39,70 @@ class Site:
     """What the connections of one server share.
 
     Attributes:
-        endpoint: what requests must name: the only `Host`, and the token that begins every path.
-        catalog: makes project pages.
-        files: the files linked through the shim.
+        endpoint: what requests must name: the `Host`, and the token that begins every path.
+        views: make project pages, and know the files linked through the shim.
         wheels: reads wheels of local folders.
         verifier: compares chosen wheels with the documents they were chosen by.
         streamer: passes wheels on that get another end.
         network: reads the files for which clients have no login.
         journal: takes what happens.
+        metrics: counts answers, for a shim that runs for long; None where nobody asks.
     """
 
     endpoint: Endpoint
-    catalog: Catalog
-    files: FileTable
+    views: Views
     wheels: LocalWheels
     verifier: WheelVerifier
     streamer: SpliceStreamer
     network: Network
     journal: Journal
+    metrics: Metrics | None = None
 
 
-class ShimHandler(BaseHTTPRequestHandler):
+class ShimHandler(HttpConnection):
     """One connection. Other methods are answered 405 (unknown ones 501), all outside the token 404."""
 
-    protocol_version = "HTTP/1.1"
-    # For answers to what is no request: with a status line, which HTTP/0.9 has not.
-    default_request_version = "HTTP/1.1"
-    # One write for an answer, sent at once: see the server module.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    timeout = _IDLE_SECONDS
-
-    def do_GET(self) -> None:
-        """Answer a GET."""
+    def respond(self) -> None:
+        """Answer a GET or HEAD."""
+        path = self.path.partition("?")[0]
+        if path == "/healthz" and self._site.metrics is not None and not self._malformed():
+            # It tells nothing, so whoever watches the service may give any Host.
+            self._kind = "health"
+            self._send_text(HTTPStatus.OK, "ok")
+            return
         if self._refused():
             return
-        path = self.path.partition("?")[0]
-        _, token, *parts = path.split("/") if path.startswith("/") else ("", "")
+        if path == "/metrics" and self._site.metrics is not None:
+            self._send_metrics(self._site.metrics)
+            return
+        _, token, *below = path.split("/") if path.startswith("/") else ("", "")
         if not hmac.compare_digest(token.encode(), self._site.endpoint.token.encode()):
             self._send_text(HTTPStatus.NOT_FOUND, "not found")
             return
-        match parts:
+        view, parts = self._site.views.find(below)
+        match parts if view is not None else []:
             case ["simple", ""]:
                 self._send_root()
-            case ["simple", asked, *end] if end in ([""], []) and (name := _project_name(asked)):
+            case ["simple", asked, *end] if end in ([""], []) and view and (name := _project_name(asked)):
                 if [asked, ""] == [name, *end]:
-                    self._send_project(name)
+                    self._send_project(name, view.catalog)
                 else:
-                    self._redirect(f"{self._site.endpoint.index_url}{name}/")
-            case ["f", identity, filename]:
-                self._send_file(identity, unquote(filename))
+                    self._redirect(f"../{name}/" if end else f"{name}/")
+            case ["f", identity, filename] if view:
+                self._send_file(view.files.find(identity), unquote(filename))
             case _:
                 self._send_text(HTTPStatus.NOT_FOUND, "not found")
 
-    def do_HEAD(self) -> None:
-        """Answer a HEAD: what GET would say, without the body."""
-        self.do_GET()
-
-    def do_POST(self) -> None:
-        """Refuse; what was sent with it is not read, so nothing more can be on this connection."""
-        self.close_connection = True
-        self._send_text(HTTPStatus.METHOD_NOT_ALLOWED, "this index is read with GET and HEAD")
-
-    # The base class looks for these names, and answers 501 where there is none.
-    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = do_POST  # noqa: N815
-
-    def handle_one_request(self) -> None:
-        """Wait for a request and answer it."""
-        stream = self.rfile
-        assert isinstance(stream, io.BufferedReader)
-        try:
-            head = read_head(stream)
-        except TimeoutError:
-            self.close_connection = True
-            return
-        if isinstance(head, HTTPStatus):
-            self._refuse_head(head)
-            return
-        # The base class gets what was read and no way to read on.
-        self.rfile = io.BytesIO(head)
-        try:
-            super().handle_one_request()
-        finally:
-            self.rfile = stream
-        self._connections.wait(self.connection)
-
-    def parse_request(self) -> bool:
-        """Read the headers."""
-        usable = super().parse_request()
-        self._connections.answer(self.connection)
-        return usable
-
-    def version_string(self) -> str:
-        """Name the server, without the Python version that the base class adds."""
-        return "variant-index"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it
-        """Log nothing: addresses hold the token."""
+    def answered(self, kind: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        if self._site.metrics is not None:
+            self._site.metrics.answered(kind, status, seconds)
 
     @property
     def _site(self) -> Site:
         site = self.server.site  # type: ignore[attr-defined]  # set by ShimServer before it listens
         assert isinstance(site, Site)
         return site
-
-    @property
-    def _connections(self) -> OpenConnections:
-        connections = self.server.connections  # type: ignore[attr-defined]  # set by the server
-        assert isinstance(connections, OpenConnections)
-        return connections
-
-    def _refuse_head(self, status: HTTPStatus) -> None:
-        """Answer what is no request that can be read, and hang up."""
-        self.command = self.requestline = ""
-        self.request_version = self.protocol_version
-        self.close_connection = True
-        self._send_text(status, status.phrase)
-        self.wfile.flush()
-        # Closing with unread bytes would take the answer away from a client that is still sending.
-        with suppress(OSError):
-            self.connection.settimeout(_DRAIN_SECONDS)
-            for _ in range(_DRAIN_PIECES):
-                if not self.connection.recv(1 << 16):
-                    break
 
     def _refused(self) -> bool:
         """Answer and hang up on requests that no installer sends."""
@@ -182,12 +117,28 @@ class ShimHandler(BaseHTTPRequestHandler):
             self._send_text(reason, reason.phrase)
         return reason is not None
 
+    def _names_us(self) -> bool:
+        endpoint, named = self._site.endpoint, self.headers.get_all("Host") or []
+        return named == [endpoint.authority] or (len(named) == 1 and named[0].lower() in endpoint.hosts)
+
+    def _send_metrics(self, metrics: Metrics) -> None:
+        self._kind = "metrics"
+        scheme, _, given = (self.headers.get("Authorization") or "").partition(" ")
+        token = self._site.endpoint.token.encode()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token):
+            self._send_text(HTTPStatus.UNAUTHORIZED, "the token of the shim is needed, as a bearer token")
+            return
+        self._send(
+            HTTPStatus.OK, metrics.text(len(self._connections), len(self._site.views)).encode(), CONTENT_TYPE
+        )
+
     def _send_root(self) -> None:
         form = negotiate(self.headers.get("Accept"))
         body = render_root_json(()) if form == JSON_TYPE else render_root_html(())
         self._send(HTTPStatus.OK, body, form or "text/html")
 
-    def _send_project(self, name: str) -> None:
+    def _send_project(self, name: str, catalog: Catalog) -> None:
+        self._kind = "page"
         accept = self.headers.get("Accept")
         form = negotiate(accept)
         if form is None:
@@ -195,7 +146,7 @@ class ShimHandler(BaseHTTPRequestHandler):
             return
         site = self._site
         try:
-            page = site.catalog.page(name, form, accept)
+            page = catalog.page(name, form, accept)
         except VariantIndexError as error:
             site.journal.fail(str(error))
             # An error that neither pip nor uv asks again for, as both do for seconds after a 5xx.
@@ -206,8 +157,8 @@ class ShimHandler(BaseHTTPRequestHandler):
             return
         self._send(HTTPStatus.OK, page.body, page.content_type)
 
-    def _send_file(self, identity: str, filename: str) -> None:
-        target = self._site.files.find(identity)
+    def _send_file(self, target: Target | None, filename: str) -> None:
+        self._kind = "file"
         is_metadata = target is not None and filename == target.filename + _METADATA
         if target is None or not (is_metadata or filename == target.filename):
             self._send_text(HTTPStatus.NOT_FOUND, "not found")
@@ -313,55 +264,6 @@ class ShimHandler(BaseHTTPRequestHandler):
         except (FileNotFoundError, IsADirectoryError, PermissionError):
             self._site.journal.fail(f"{printable(str(path))}: listed by its index but not readable")
             self._send_text(HTTPStatus.NOT_FOUND, f"{printable(target.filename)} is gone")
-
-    def _redirect(self, url: str) -> None:
-        self._send(HTTPStatus.FOUND, b"", "text/plain", location=url)
-
-    def _send_text(self, status: HTTPStatus, text: str) -> None:
-        # pip shows the reason of the status line, uv and browsers the body.
-        reason = printable(text).encode("ascii", "replace").decode()
-        self._send(status, f"{text}\n".encode(), "text/plain; charset=utf-8", reason=reason)
-
-    def _send(
-        self,
-        status: HTTPStatus,
-        body: bytes,
-        content_type: str,
-        *,
-        reason: str | None = None,
-        location: str | None = None,
-    ) -> None:
-        self._send_head(status, content_type, len(body), reason=reason, location=location)
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _send_head(
-        self,
-        status: HTTPStatus,
-        content_type: str,
-        length: int | None,
-        *,
-        reason: str | None = None,
-        location: str | None = None,
-        further: Mapping[str, str] | None = None,
-    ) -> None:
-        self.send_response(status, reason)
-        self.send_header("Content-Type", content_type)
-        if length is None:
-            self.send_header("Transfer-Encoding", "chunked")
-        else:
-            self.send_header("Content-Length", str(length))
-        for name, value in (further or {}).items():
-            self.send_header(name, value)
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        if location is not None:
-            self.send_header("Location", location)
-        if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET, HEAD")
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
 
 
 def _project_name(asked: str) -> str | None:

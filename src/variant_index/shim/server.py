@@ -1,4 +1,4 @@
-"""The shim's HTTP server: loopback only, a random path, GET and HEAD, no wheel bytes from the network.
+"""The shim's HTTP server: a random path, GET and HEAD, few wheel bytes; loopback unless told otherwise.
 
 Rules that real clients depend on: the last part of a link's path is an ordinary wheel name; redirects are
 302 and never stored; HEAD works everywhere; writes are buffered (else every page costs 40 ms).
@@ -24,10 +24,12 @@ from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
+from variant_index.shim.metrics import Metrics
 from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.spliced import NewHashes, SpliceStreamer
 from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.verification import WheelVerifier
+from variant_index.shim.views import Targets, View, Views
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
@@ -66,6 +68,7 @@ class ShimServer:
         every_variant: bool = False,
         routing: Routing | None = None,
         extensions: ExtensionSettings | None = None,
+        targets: Targets | None = None,
     ) -> None:
         """Bind; the server answers once the context is entered.
 
@@ -81,44 +84,76 @@ class ShimServer:
             every_variant: whether the variants that were not chosen are listed as well, for lock files.
             routing: projects that come from one index only, or from all; None for the usual order.
             extensions: what is known of the packages that extensions are built for; None for nothing.
+            targets: the other machines of a shim that serves several, for long: links then name no host, and
+                there is `/healthz` and `/metrics`. None for a shim of this machine.
 
         Raises:
             EndpointError: the port is taken.
         """
         endpoint = endpoint or Endpoint.open(port)
         self._server = _Server(endpoint)
-        files = FileTable(f"http://{endpoint.authority}/{endpoint.token}/f/", endpoint.token.encode())
         wheels = LocalWheels()
         reader, hashes = WheelReader(network), NewHashes(network)
         verifier = WheelVerifier(reader)
-        family = TorchFamily.open(torch, network, routing) if torch is not None else None
-        catalog = Catalog(
-            Upstream(sources, network, routing),
-            SidecarReader(network),
-            machine=machine,
-            tags=tags,
-            journal=journal,
-            files=files,
-            wheels=wheels,
-            verifier=verifier,
-            settler=MarkerSettler(reader, network),
-            hashes=hashes,
-            extensions=ExtensionBuilds(extensions or ExtensionSettings(), family),
-            family=family,
-            prefer=torch.prefer if torch is not None else "hardware",
-            every_variant=every_variant,
-            needs_login=network.needs_login,
-        )
+        upstream, sidecars = Upstream(sources, network, routing), SidecarReader(network)
+        settler = MarkerSettler(reader, network)
+        # Who answers under several names cannot know by which one a client reaches it.
+        here = "../../f/" if targets is not None else f"http://{endpoint.authority}/{endpoint.token}/f/"
+        own_machine, own_tags = machine, tags
+
+        def view(machine: Callable[[], MachineProfile] | None, tags: Callable[[], TargetTags] | None) -> View:
+            files = FileTable(here, endpoint.token.encode())
+            family = TorchFamily.open(torch, network, routing) if torch is not None else None
+            catalog = Catalog(
+                upstream,
+                sidecars,
+                machine=machine or own_machine,
+                tags=tags or own_tags,
+                journal=journal,
+                files=files,
+                wheels=wheels,
+                verifier=verifier,
+                settler=settler,
+                hashes=hashes,
+                extensions=ExtensionBuilds(extensions or ExtensionSettings(), family),
+                family=family,
+                prefer=torch.prefer if torch is not None else "hardware",
+                every_variant=every_variant,
+                needs_login=network.needs_login,
+            )
+            return View(catalog, files)
+
+        default = view(None, None)
+        metrics = Metrics() if targets is not None else None
+        if metrics is not None:
+            network.watch = metrics.asked
         self._server.site = Site(
-            endpoint, catalog, files, wheels, verifier, SpliceStreamer(network, hashes), network, journal
+            endpoint,
+            Views(default, view, targets),
+            wheels,
+            verifier,
+            SpliceStreamer(network, hashes),
+            network,
+            journal,
+            metrics,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.index_url = endpoint.index_url
-        self.files = files
+        self.files = default.files
 
     def __enter__(self) -> ShimServer:
         self._thread.start()
         return self
+
+    def finish(self, seconds: float) -> int:
+        """Take no more requests, finish those that came, and return how many were not finished in time.
+
+        Args:
+            seconds: how long the answers may take.
+        """
+        self._server.shutdown()
+        self._server.socket.close()
+        return self._server.connections.drain(seconds)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -17,7 +17,7 @@ import packaging
 from variant_index.errors import InputError, printable
 from variant_index.selection.choice import TargetTags
 
-__all__ = ["TargetError", "TargetPython", "ask_target", "tags_of"]
+__all__ = ["TargetError", "TargetPython", "ask_target", "tags_of", "tags_of_version"]
 
 _TIMEOUT_SECONDS: Final = 30
 _MAX_TAGS: Final = 20_000
@@ -128,3 +128,17 @@ def tags_of(python: str | Path) -> TargetTags:
 
         return TargetTags([str(tag) for tag in sys_tags()], platform.python_version())
     return ask_target(python).tags
+
+
+def tags_of_version(version: str) -> TargetTags:
+    """Return the tags of a CPython of another version on this machine's platform; nothing is run.
+
+    Args:
+        version: such as `3.12`; its newest release is meant where a project wants one.
+    """
+    from packaging.tags import compatible_tags, cpython_tags
+
+    number = tuple(int(part) for part in version.split("."))
+    interpreter = "cp" + version.replace(".", "")
+    tags = [*cpython_tags(number), *compatible_tags(number, interpreter)]
+    return TargetTags([str(tag) for tag in tags], f"{version}.99")

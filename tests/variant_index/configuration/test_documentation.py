@@ -27,7 +27,7 @@ def value_of(setting: Setting) -> str:
     return {
         "flag": "true or false",
         "seconds": "seconds, 0.1 to 3600",
-        "routes": "table of patterns and URLs",
+        "routes": f"table, `{setting.metavar}` each",
         "list": f"list of `{setting.metavar.removesuffix(',...')}`",
         "places": f"list of `{setting.metavar}`",
     }.get(setting.kind, f"`{setting.metavar}`").replace("|", " or ")
