@@ -7,11 +7,13 @@ file never stops the others.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -42,6 +44,8 @@ _BIG = 16 << 20
 _CHUNK = 32
 _FEW = 4 * _CHUNK
 """With fewer small files, starting processes costs more than they save."""
+
+_PR_SET_PDEATHSIG = 1
 
 _WAITING = 3
 """So many tasks are given out for each worker: more would only hold memory."""
@@ -136,7 +140,9 @@ def read_files(
         stack.callback(threads.shutdown, cancel_futures=True)
         processes: ProcessPoolExecutor | None = None
         if jobs > 1 and small > _FEW:
-            processes = ProcessPoolExecutor(min(jobs, -(-small // _CHUNK)), _context(), _ignore_interrupts)
+            processes = ProcessPoolExecutor(
+                min(jobs, -(-small // _CHUNK)), _context(), _begin_worker, (os.getpid(),)
+            )
             stack.callback(processes.shutdown, cancel_futures=True)
         for chunk, big in chunks(files):
             pool = threads if big else processes
@@ -198,6 +204,18 @@ def _context() -> multiprocessing.context.BaseContext:
     return multiprocessing.get_context("fork" if alone and forks else "spawn")
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that gives out the work."""
+def _begin_worker(parent: int) -> None:
+    """Leave Ctrl-C to the process that gives out the work, and do not outlive it.
+
+    A worker whose parent was killed would wait for work for ever, and with it the lock on the index.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)

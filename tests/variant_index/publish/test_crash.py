@@ -167,6 +167,23 @@ def test_a_full_disk_leaves_the_old_index_or_the_new_one(
     assert failed > 15
 
 
+def test_the_processes_of_a_killed_build_end_with_it(tmp_path: Path) -> None:
+    """Otherwise they would keep the lock, and wait for work for ever."""
+    for number in range(400):
+        make_wheel(tmp_path / "in", f"demo{number}-1.0-py3-none-any.whl", files={"x.bin": bytes(1 << 16)})
+    program = "from variant_index.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, "build", "in", "--out", "out", "--no-cache", "--jobs", "2"]
+    build = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Copies appear in a folder for each reading process.
+    while not list(tmp_path.glob("out/.part-*/*-0/*.whl")):
+        assert build.poll() is None
+    build.kill()
+    build.communicate(timeout=20)  # ends when every process that has its output has ended
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    consistent_pages(tmp_path / "out")
+
+
 def test_a_limit_on_file_sizes_is_a_failure_like_any_other(tmp_path: Path) -> None:
     make_wheel(tmp_path / "in", "big-1.0-py3-none-any.whl", files={"big.bin": os.urandom(1 << 16)})
     build_index([make_family(tmp_path / "in2")], tmp_path / "out", now="2026-01-01T00:00:00Z")
