@@ -24,11 +24,13 @@ def detection_settings(configuration: Configuration) -> DetectionSettings:
         InputError: the machine is neither a name nor an existing file.
     """
     from variant_index.detection import DetectionSettings
+    from variant_index.providers.settings import ProviderSettings
 
     settings = DetectionSettings(
         configuration.text("machine"),
         configuration.seconds("detection-timeout"),
         cast("Literal['error', 'cpu'] | None", configuration.text("on-detection-failure")),
+        ProviderSettings(configuration.text("providers") == "on", configuration.seconds("provider-timeout")),
     )
     with configuration.naming("machine"):
         settings.check()

@@ -16,6 +16,7 @@ from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
 from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
+from variant_index.cli.trust_option import source_variables, trust_option, trust_providers
 from variant_index.errors import InputError, VariantIndexError, printable
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ Examples:
 )
 @source_options
 @setting_options(*DETECTION)
+@trust_option
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON (see schemas/).")
 def command(
@@ -68,6 +70,7 @@ def command(
     python: str | None,
     pre: bool,
     as_json: bool,
+    trust_provider: tuple[str, ...],
     **given: Any,
 ) -> int:
     """Show which build of each requirement would be installed here, and why.
@@ -87,6 +90,9 @@ def command(
     configuration = configured(given, *SOURCES, *DETECTION)
     options = SourceOptions.of(configuration)
     detection = detection_settings(configuration)
+    trust_providers(
+        trust_provider, lambda: source_variables(options), say, enabled=detection.providers.enabled
+    )
     interpreter = target_python(python)
     target = ask_target(interpreter)
     wanted = _merge(lines, target)
@@ -192,7 +198,7 @@ def _explainer(
         Upstream(options.sources(), network, routing),
         SidecarReader(network),
         WheelVerifier(WheelReader(network)),
-        machine=lambda: detection.profile(partial(say, "warning")).supported(),
+        machine=lambda: detection.profile(partial(say, "warning")),
         tags=target.tags,
         family=family,
         extensions=ExtensionBuilds(extensions, family),

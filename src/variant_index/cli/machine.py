@@ -12,6 +12,7 @@ from torch_variant_provider.table import profile_table
 from variant_index.cli.domain_settings import detection_settings
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
+from variant_index.cli.trust_option import own_pip_variables, trust_option, trust_providers
 from variant_index.detection.settings import DetectionSettings
 from variant_index.errors import InputError, printable
 from variant_index.model.machine import MachineProfile
@@ -39,10 +40,12 @@ _GPUS = frozenset(("nvidia", "amd", "intel", "tpu"))
     help="Write the machine profile, for `--machine FILE` elsewhere.",
 )
 @setting_options(*DETECTION)
+@trust_option
 def command(
     *,
     as_json: bool,
     file: Path | None,
+    trust_provider: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Show what this machine can run, and where each fact came from.
@@ -52,6 +55,7 @@ def command(
     Ends with status 3 when a GPU driver is present but did not say what it supports.
     """
     settings = detection_settings(configured(given, *DETECTION))
+    trust_providers(trust_provider, own_pip_variables, say, enabled=settings.providers.enabled)
     # In the table every warning is one of the notes.
     profile = _examine(settings, quiet=not as_json)
     if as_json:
@@ -75,7 +79,9 @@ def _examine(settings: DetectionSettings, *, quiet: bool) -> MachineProfile:
         return settings.profile(_warn)
     from variant_index.detection.this_machine import examine_machine
 
-    return examine_machine(settings.timeout, _ignore if quiet else _warn, settings.on_failure)
+    return examine_machine(
+        settings.timeout, _ignore if quiet else _warn, settings.on_failure, settings.providers
+    )
 
 
 def _warn(line: str) -> None:

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "yank": "Mark releases so that installers no longer choose them.",
     "provenance": "Check offline who built files, by the attestations beside them.",
     "serve": "Serve a static index on loopback.",
+    "providers": "Trust third-party providers, list them, and take that back.",
     "explain": "Show which variant of a release would be chosen, and why.",
     "run": "Run an installer behind the shim: uv, poetry, pdm, pip-tools, pipx.",
     "shim": "Run the variant-aware index in front of any installer.",

@@ -17,6 +17,7 @@ from variant_index.cli.domain_settings import detection_settings, routing, torch
 from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
+from variant_index.cli.trust_option import OPTION, own_pip_variables, trust_option, trust_providers
 
 if TYPE_CHECKING:
     from variant_index.clients.takeover import Index, Takeover
@@ -55,6 +56,7 @@ Examples:
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @setting_options(*DETECTION, "torch-index", "prefer", "route", "merge", "keep-address")
+@trust_option
 @click.option(
     "--allow-loopback-lock",
     is_flag=True,
@@ -65,6 +67,7 @@ Examples:
 def command(
     *,
     allow_loopback_lock: bool,
+    trust_provider: tuple[str, ...],
     client: str,
     arguments: tuple[str, ...],
     **given: Any,
@@ -83,6 +86,7 @@ def command(
     if Path(client).name.removesuffix(".exe") in ("pip", "pip3"):
         from variant_index.cli.variant_pip import main
 
+        arguments = (*(f"{OPTION}={text}" for text in trust_provider), *arguments)
         return main(arguments, {name.replace("_", "-"): value for name, value in given.items()})
     taken = take_over_client(
         client, arguments, os.environ, Path.cwd(), allow_loopback_lock=allow_loopback_lock
@@ -91,7 +95,9 @@ def command(
         if taken.note:
             say("note", taken.note)
         become((client, *arguments))
-    return end_like(_run_behind_shim(taken, configured(given, *_SETTINGS)))
+    configuration = configured(given, *_SETTINGS)
+    trust_providers(trust_provider, own_pip_variables, say, enabled=configuration.text("providers") == "on")
+    return end_like(_run_behind_shim(taken, configuration))
 
 
 def _run_behind_shim(takeover: Takeover, configuration: Configuration) -> int:
@@ -141,7 +147,7 @@ def _run_behind_shim(takeover: Takeover, configuration: Configuration) -> int:
 
         environment = dict(child.environment)
         if takeover.patience and detection.machine is None:
-            environment.setdefault(takeover.patience, f"{detection.timeout + _BESIDE_DETECTION:.0f}")
+            environment.setdefault(takeover.patience, f"{detection.longest + _BESIDE_DETECTION:.0f}")
         status = run_client(child.command, environment, serve)
         if child.proof is not None and status == 0 and not (folder / child.proof).exists():
             journal.fail(f"{child.command[0]} did not load the plugin that leads it to the shim")

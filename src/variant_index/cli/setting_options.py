@@ -17,7 +17,13 @@ __all__ = ["DETECTION", "configured", "setting_options"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-DETECTION: Final = ("machine", "detection-timeout", "on-detection-failure")
+DETECTION: Final = (
+    "machine",
+    "detection-timeout",
+    "on-detection-failure",
+    "providers",
+    "provider-timeout",
+)
 """The settings of `DetectionSettings`."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from variant_index.errors import VariantIndexError, printable
+from variant_index.errors import InputError, VariantIndexError, printable
 
 if TYPE_CHECKING:
     from variant_index.clients.pip.arguments import PipArguments
@@ -35,7 +35,8 @@ __all__ = ["main"]
 _PREFACE = """\
 variant-pip is the active environment's own pip; install, download, wheel, index and lock know wheel variants:
 of every release that has them pip gets the build that this machine (or VARIANT_INDEX_MACHINE) can run, and a
-line says which and why. pip's options, configuration, output and exit status are unchanged. Here is its help:
+line says which and why. pip's options, configuration, output and exit status are unchanged; --trust-provider,
+explained by `variant-index providers trust --help`, is the only new one. Here is pip's help:
 """
 
 _BESIDE_DETECTION = 15.0
@@ -76,21 +77,31 @@ def _run(arguments: Sequence[str], settings: Mapping[str, object] | None) -> int
     from variant_index.clients.pip.run import become_pip
     from variant_index.clients.process import end_like
 
+    trusted: list[str] = []
+    if any(argument.startswith("--trust-provider") for argument in arguments):
+        from variant_index.cli.trust_option import take_requests
+
+        trusted, arguments = take_requests(arguments)
     parsed = parse_arguments(arguments)
     interpreter = find_interpreter(os.environ)
     if parsed.given("verbose") and interpreter.executable != sys.executable:
         _say(f"runs the pip of {interpreter.executable} ({interpreter.origin})")
     if not parsed.needs_index:
+        if trusted:
+            raise InputError("--trust-provider goes with install, download, wheel, index and lock only")
         # A shell that completes pip's words runs it without arguments.
         asked_for_help = list(arguments) in ([], ["-h"], ["--help"], ["help"])
         if asked_for_help and "PIP_AUTO_COMPLETE" not in os.environ:
             sys.stdout.write(_PREFACE)
         become_pip(interpreter.executable, arguments)
-    return end_like(_run_behind_shim(parsed, interpreter, settings))
+    return end_like(_run_behind_shim(parsed, interpreter, settings, trusted))
 
 
 def _run_behind_shim(
-    arguments: PipArguments, interpreter: Interpreter, given: Mapping[str, object] | None
+    arguments: PipArguments,
+    interpreter: Interpreter,
+    given: Mapping[str, object] | None,
+    trusted: Sequence[str] = (),
 ) -> int:
     """Take over pip's sources, run it, and say what was chosen."""
     from variant_index.cli.domain_settings import detection_settings
@@ -118,6 +129,15 @@ def _run_behind_shim(
         [*files["constraint"], *files["requirement"]], os.environ, files["build-constraint"]
     )
     found = pip_sources(configuration, arguments, requirements.sources)
+    if trusted:
+        from variant_index.cli.trust_option import pip_variables, trust_providers
+
+        trust_providers(
+            trusted,
+            lambda: pip_variables(arguments, configuration, found),
+            lambda kind, line: _say(f"{kind}: {line}"),
+            enabled=detection.providers.enabled,
+        )
     upstream = pip_upstream(
         arguments, configuration, found, settled, python=interpreter.executable, proxy=proxy
     )
@@ -305,7 +325,7 @@ def _patience(
     """
     if configuration.value(arguments, "timeout", "default-timeout") or detection.machine is not None:
         return {}
-    return {"timeout": f"{detection.timeout + _BESIDE_DETECTION:g}"}
+    return {"timeout": f"{detection.longest + _BESIDE_DETECTION:g}"}
 
 
 def _machine(

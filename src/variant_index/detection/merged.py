@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from variant_index.model.machine import Fact, MachineProfile
 
-__all__ = ["merged", "without"]
+__all__ = ["merged", "taken_over", "without"]
 
 
 def merged(*profiles: MachineProfile) -> MachineProfile:
@@ -27,6 +27,18 @@ def merged(*profiles: MachineProfile) -> MachineProfile:
         facts=facts,
         notes=[note for profile in profiles for note in profile.notes],
         unanswered={name: why for profile in profiles[::-1] for name, why in profile.unanswered.items()},
+    )
+
+
+def taken_over(profile: MachineProfile, namespaces: Collection[str]) -> MachineProfile:
+    """Return a profile that knows nothing of some namespaces, because somebody else answers for them."""
+    properties = {name: value for name, value in profile.properties.items() if name not in namespaces}
+    return MachineProfile(
+        properties=properties,
+        feature_order={name: profile.feature_order[name] for name in properties},
+        facts={name: found for name, found in profile.facts.items() if name not in namespaces},
+        notes=profile.notes,
+        unanswered={name: why for name, why in profile.unanswered.items() if name not in namespaces},
     )
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from variant_index.errors import InputError, printable
+from variant_index.providers.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from variant_index.model.machine import MachineProfile
 
 __all__ = ["DetectionSettings"]
+
 
 @dataclass(frozen=True)
 class DetectionSettings:
@@ -24,11 +26,18 @@ class DetectionSettings:
         machine: a machine profile's file, or a name such as `cpu` or `cuda12.8-sm90`; None is this machine.
         timeout: seconds that this machine's drivers have to answer.
         on_failure: what to do when they do not, see `detect_machine`.
+        providers: how to deal with third-party providers.
     """
 
     machine: str | None = None
     timeout: float = 20.0
     on_failure: Literal["error", "cpu"] | None = None
+    providers: ProviderSettings = field(default_factory=ProviderSettings)
+
+    @property
+    def longest(self) -> float:
+        """Seconds that examining this machine may take; drivers and providers are asked side by side."""
+        return max(self.timeout, self.providers.timeout if self.providers.enabled else 0)
 
     def check(self) -> None:
         """Raise InputError for a machine that is neither a name nor an existing file; reads nothing."""
@@ -57,13 +66,14 @@ class DetectionSettings:
         Raises:
             InputError: the machine is neither a file that holds a profile nor a name.
             DetectionError: this machine, or the one in the file, could not be examined.
+            ProviderError: the list of trusted providers is damaged.
         """
         if self.machine is None:
             if platforms and (other := _other_machine(platforms, warn)) is not None:
                 return other
             from variant_index.detection.this_machine import detect_machine
 
-            return detect_machine(self.timeout, warn, self.on_failure)
+            return detect_machine(self.timeout, warn, self.on_failure, self.providers)
         self.check()
         if not _is_file(self.machine):
             from variant_index.detection.named import named_machine

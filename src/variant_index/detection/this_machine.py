@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from torch_variant_provider.presence import driver_present
 from variant_index.detection.child import examine_gpus
 from variant_index.detection.cpu import detect_cpu
 from variant_index.detection.failure import DetectionError
-from variant_index.detection.merged import merged, without
+from variant_index.detection.merged import merged, taken_over, without
 from variant_index.detection.tpu import detect_tpu
+from variant_index.detection.trusted import ask_trusted, trusted_providers
 from variant_index.errors import printable
 from variant_index.model.machine import MachineProfile
+from variant_index.providers.settings import ProviderSettings
 
 __all__ = ["OnFailure", "detect_machine", "examine_machine", "settled"]
 
@@ -34,11 +37,16 @@ _REMEDY = (
 
 Warn = Callable[[str], None]
 
+_PROVIDERS = ProviderSettings()
+
 
 def detect_machine(
-    timeout: float = 20.0, warn: Warn | None = None, on_failure: OnFailure | None = None
+    timeout: float = 20.0,
+    warn: Warn | None = None,
+    on_failure: OnFailure | None = None,
+    providers: ProviderSettings = _PROVIDERS,
 ) -> MachineProfile:
-    """Return what this machine supports: GPUs, processor and TPU.
+    """Return what this machine supports: GPUs, processor, TPU, and what trusted providers say.
 
     The environment variables that force facts work as in the provider.
 
@@ -46,22 +54,41 @@ def detect_machine(
         timeout: seconds that the GPU drivers have to answer.
         warn: takes each warning, one line; None writes them to standard error.
         on_failure: what to do when the GPUs cannot be examined; None is `error` where a driver is
-            evidently present, else `cpu` with a warning.
+            evidently present, else `cpu` with a warning. A trusted provider that fails is an error only
+            with `error`.
+        providers: how to deal with third-party providers.
 
     Raises:
+        ProviderError: the list of trusted providers is damaged.
         DetectionError: a crash, no answer in time, or a driver that did not say what it supports.
     """
-    return settled(examine_machine(timeout, warn, on_failure), warn, on_failure)
+    return settled(examine_machine(timeout, warn, on_failure, providers), warn, on_failure)
 
 
 def examine_machine(
-    timeout: float = 20.0, warn: Warn | None = None, on_failure: OnFailure | None = None
+    timeout: float = 20.0,
+    warn: Warn | None = None,
+    on_failure: OnFailure | None = None,
+    providers: ProviderSettings = _PROVIDERS,
 ) -> MachineProfile:
     """Return what is known of this machine, `unanswered` telling which drivers did not answer.
 
     Arguments and errors are those of `detect_machine`, but a driver that does not answer is none.
     """
     warn = warn or _to_stderr
+    if not (asked := trusted_providers(providers)):
+        return _examine(timeout, warn, on_failure)
+    with ThreadPoolExecutor(1) as beside:
+        answers = beside.submit(ask_trusted, asked, providers.timeout, on_failure)
+        own = _examine(timeout, warn, on_failure)
+        trusted = answers.result()
+    for note in (note for profile in trusted for note in profile.notes):
+        warn(note)
+    theirs = {namespace for provider in asked for namespace in provider.namespaces}
+    return merged(taken_over(own, theirs), *trusted)
+
+
+def _examine(timeout: float, warn: Warn, on_failure: OnFailure | None) -> MachineProfile:
     others: list[MachineProfile] = []
 
     def meanwhile() -> None:

@@ -24,6 +24,7 @@ from variant_index.model.explain_report import ExplainListReport, ExplainReport
 from variant_index.model.label_report import LabelReport
 from variant_index.model.machine import MachineProfile
 from variant_index.model.provenance_report import ProvenanceReport
+from variant_index.model.providers_report import ProvidersReport
 from variant_index.model.repack_report import RepackRecord, RepackReport
 
 __all__ = ["MODELS", "schema_text"]
@@ -34,6 +35,7 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "explain-report": ("What `variant-index explain --json` prints for one requirement", ExplainReport),
     "explain-list-report": ("What `variant-index explain --json` prints for several", ExplainListReport),
     "config-report": ("What `variant-index config --json` prints", ConfigReport),
+    "providers-report": ("What `variant-index providers --json` prints", ProvidersReport),
     "provenance-report": ("What `variant-index provenance --json` prints", ProvenanceReport),
     "repack-report": ("What `variant-index repack --json` prints", RepackReport),
     "repack-record": ("A line of the repack.jsonl that `variant-index repack` keeps", RepackRecord),

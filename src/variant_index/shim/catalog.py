@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from variant_index.errors import VariantIndexError
 from variant_index.model.properties import Properties
+from variant_index.providers.untrusted import answered_by, untrusted_hints
 from variant_index.selection.choice import TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.shim.every_variant import with_every_variant
@@ -141,6 +142,7 @@ class Catalog:
         self._sorted: Recent[tuple[bytes, ProjectPage, Releases]] = Recent(_KEPT_BYTES)
         self._shared: SharedAnswers[Page | None] = SharedAnswers()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
+        self._answered: frozenset[str] = frozenset()
 
     def page(self, name: str, form: str, accept: str | None) -> Page | None:
         """Return a project's page, None when no source has the project.
@@ -208,6 +210,9 @@ class Catalog:
             target = beside.submit(self._ask_target)
             documents = self._sidecars.read(releases.with_variants)
             supported, tags = target.result()
+        newest = [documents.by_version[version] for version in sorted(documents.by_version)[-1:]]
+        for hint in untrusted_hints(page.name, newest, self._answered):
+            self._journal.hint(hint)
         supported = self._extensions.supported(supported, tags, documents.by_version)
 
         def by(documents: _Documents) -> Presented:
@@ -276,7 +281,9 @@ class Catalog:
         with self._lock:
             if self._target is None:
                 try:
-                    self._target = self._detect().supported(), self._ask_tags()
+                    profile = self._detect()
+                    self._answered = answered_by(profile)
+                    self._target = profile.supported(), self._ask_tags()
                 except VariantIndexError as error:
                     self._target = error
             if isinstance(self._target, VariantIndexError):

@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from variant_index.errors import printable
 from variant_index.model.properties import Properties
+from variant_index.providers.untrusted import answered_by, untrusted_hints
 from variant_index.selection.choice import Choice, TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.shim.extension_builds import ExtensionBuilds
@@ -29,6 +30,7 @@ from variant_index.upstream.sidecar import SidecarReader
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
+    from variant_index.model.machine import MachineProfile
     from variant_index.torch_index.decide import ReleaseDecision
 
 __all__ = ["Explainer", "Explanation", "Origin", "PlatformWheel"]
@@ -97,7 +99,7 @@ class Explainer:
         sidecars: SidecarReader,
         verifier: WheelVerifier,
         *,
-        machine: Callable[[], Properties],
+        machine: Callable[[], MachineProfile],
         tags: TargetTags,
         family: TorchFamily | None = None,
         extensions: ExtensionBuilds | None = None,
@@ -110,7 +112,7 @@ class Explainer:
             upstream: the user's sources.
             sidecars: reads variants documents.
             verifier: compares the winners with the documents that they were chosen by.
-            machine: says what the machine supports; called once, when something depends on it.
+            machine: examines the machine; called once, when something depends on it.
             tags: what the target interpreter accepts.
             family: answers for the torch family; None where that comes from the user's sources as well.
             extensions: knows which builds go with the torch that there is; None where that does not count.
@@ -129,12 +131,15 @@ class Explainer:
         self._lock = threading.Lock()
 
     @cached_property
-    def _detected(self) -> Properties:
+    def _detected(self) -> MachineProfile:
         return self._detect()
 
-    def _supported(self) -> Properties:
+    def _profile(self) -> MachineProfile:
         with self._lock:
             return self._detected
+
+    def _supported(self) -> Properties:
+        return self._profile().supported()
 
     def explain(self, name: str, specifier: SpecifierSet) -> Explanation:
         """Explain what is taken of a project.
@@ -212,13 +217,16 @@ class Explainer:
             )
 
         verdict, problems = choose_verified(choose, documents.by_version, self._verifier)
+        versions = [verdict.release.version] if verdict is not None else sorted(used)[-1:]
+        named = [used[version] for version in versions if version in used]
+        hints = untrusted_hints(fetched.page.name, named, answered_by(self._profile())) if named else ()
         return Explanation(
             coupled.explained(verdict),
             _origin(fetched, verdict),
             verdict.newer if verdict else passed_over(specifier, grouped.by_version, None, {}),
             _platforms(verdict.release, used, machine) if verdict else (),
             (*fetched.problems, *fetched.page.problems, *coupled.warnings, *documents.problems, *problems),
-            coupled.notes,
+            (*coupled.notes, *hints),
         )
 
     def _coupled(self, page: ProjectPage) -> tuple[Releases, _Coupled]:

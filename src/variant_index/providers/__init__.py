@@ -1,0 +1,1 @@
+"""Third-party variant providers: run only when the user trusts exactly these bytes, and apart from us."""
