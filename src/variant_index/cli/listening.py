@@ -67,9 +67,10 @@ def listening_endpoint(configuration: Configuration) -> Endpoint:
     host, port = endpoint.listener.getsockname()[:2]
     if not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
         if not names:
+            shown = endpoint.authority
             endpoint.listener.close()
             raise SettingError(
-                f"listen: others can reach {endpoint.authority}, so the names under which they ask must be"
+                f"listen: others can reach {shown}, so the names under which they ask must be"
                 " given: --allow-host shim.example"
             )
         say(

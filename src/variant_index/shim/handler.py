@@ -65,7 +65,7 @@ class ShimHandler(HttpConnection):
     def respond(self) -> None:
         """Answer a GET or HEAD."""
         path = self.path.partition("?")[0]
-        if path == "/healthz" and self._site.metrics is not None and not self._malformed():
+        if path == "/healthz" and self._site.metrics is not None and not self._has_body():
             # It tells nothing, so whoever watches the service may give any Host.
             self._kind = "health"
             self._send_text(HTTPStatus.OK, "ok")
@@ -107,10 +107,10 @@ class ShimHandler(HttpConnection):
     def _refused(self) -> bool:
         """Answer and hang up on requests that no installer sends."""
         reason = None
-        if self.headers.get_all("Host") != [self._site.endpoint.authority]:
+        if not self._names_us():
             # Another Host is a web page that found the port (DNS rebinding), or a proxy.
             reason = HTTPStatus.MISDIRECTED_REQUEST
-        elif "Transfer-Encoding" in self.headers or set(self.headers.get_all("Content-Length", ())) - {"0"}:
+        elif self._has_body():
             reason = HTTPStatus.BAD_REQUEST
         if reason is not None:
             self.close_connection = True

@@ -123,9 +123,6 @@ class HttpConnection(BaseHTTPRequestHandler):
         lengths = self.headers.get_all("Content-Length", ())
         return "Transfer-Encoding" in self.headers or bool(set(lengths) - {"0"})
 
-    def _malformed(self) -> bool:
-        return self.request_version == "HTTP/0.9" or self._has_body()
-
     def _redirect(self, url: str) -> None:
         self._send(HTTPStatus.FOUND, b"", "text/plain", location=url)
 
