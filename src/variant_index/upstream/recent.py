@@ -57,7 +57,8 @@ class _Asked(Generic[_T]):
         try:
             self._answer.append(ask())
         except BaseException as error:
-            self._error = error
+            # Not the error itself: by its traceback it would keep all that it met, pages of 64 MB too.
+            self._error = _without_traceback(error)
             raise
         finally:
             self._done.set()
@@ -67,6 +68,13 @@ class _Asked(Generic[_T]):
         if self._error is not None:
             raise self._error
         return self._answer[0]
+
+
+def _without_traceback(error: BaseException) -> BaseException:
+    copy = type(error).__new__(type(error))
+    copy.args = error.args
+    copy.__dict__.update(error.__dict__)
+    return copy
 
 
 class SharedAnswers(Generic[_T]):
