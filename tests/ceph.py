@@ -7,6 +7,9 @@ nothing needs to be root. Everything listens on loopback and ends with the `with
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
+import json
 import os
 import platform
 import re
@@ -42,14 +45,58 @@ class Gateway:
 
     Attributes:
         url: its address, without a slash at the end.
-        website_url: the address under which buckets are static web sites, `http://localhost:PORT`; the
-            bucket comes first in the host's name.
         environment: the variables by which S3 clients find and use it.
     """
 
     url: str
-    website_port: int
     environment: Mapping[str, str]
+
+    def make_bucket(self, name: str) -> None:
+        """Make a bucket that everybody may read; as a web site, `BUCKET.localhost`, it shows JSON pages."""
+        self._ask("PUT", f"/{name}")
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": ["s3:GetObject"],
+                    "Resource": [f"arn:aws:s3:::{name}/*"],
+                }
+            ],
+        }
+        self._ask("PUT", f"/{name}", "policy=", json.dumps(policy).encode())
+        website = (
+            '<WebsiteConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            "<IndexDocument><Suffix>index.json</Suffix></IndexDocument></WebsiteConfiguration>"
+        )
+        self._ask("PUT", f"/{name}", "website=", website.encode())
+
+    def _ask(self, method: str, path: str, query: str = "", body: bytes = b"") -> None:
+        """Send a signed request (AWS signature version 4): obstore reads and writes objects only."""
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {
+            "host": self.url.removeprefix("http://"),
+            "x-amz-content-sha256": digest,
+            "x-amz-date": moment,
+        }
+        names = ";".join(headers)
+        lines = [f"{name}:{value}" for name, value in headers.items()]
+        request = "\n".join([method, path, query, *lines, "", names, digest])
+        scope = f"{moment[:8]}/us-east-1/s3/aws4_request"
+        text = "\n".join(["AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(request.encode()).hexdigest()])
+        key = f"AWS4{_SECRET}".encode()
+        for part in (*scope.split("/"), text):
+            key = hmac.new(key, part.encode(), "sha256").digest()
+        headers["authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={_ACCESS}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
+        )
+        address = f"{self.url}{path}?{query}"
+        with urllib.request.urlopen(
+            urllib.request.Request(address, body, headers, method=method), timeout=20
+        ):
+            pass
 
 
 @contextlib.contextmanager
@@ -126,9 +173,7 @@ def _download(folder: Path) -> None:
         reason = (text.strip().splitlines() or ["no reason given"])[-1]
         raise UnavailableError(f"apt-get does not get Ceph's packages: {reason}") from None
     except subprocess.TimeoutExpired:
-        raise UnavailableError(
-            f"apt-get does not get Ceph's packages within {_DOWNLOAD_SECONDS} s"
-        ) from None
+        raise UnavailableError(f"apt-get does not get Ceph's packages within {_DOWNLOAD_SECONDS} s") from None
 
 
 class _Cluster:
@@ -150,13 +195,17 @@ class _Cluster:
 
     def start(self) -> Gateway:
         data = self._data
-        monitor, port, website = _free_ports(3)
+        monitor, port = _free_ports(2)
         fsid = str(uuid.uuid4())
-        self._configure(fsid, monitor, port, website)
-        self._run("monmaptool", "--create", "--add", "a", f"127.0.0.1:{monitor}", "--fsid", fsid, f"{data}/monmap")
+        self._configure(fsid, monitor, port)
+        self._run(
+            "monmaptool", "--create", "--add", "a", f"127.0.0.1:{monitor}", "--fsid", fsid, f"{data}/monmap"
+        )
         admin = f"{data}/admin.keyring"
         # All keys are known to the monitor from the start.
-        self._run("ceph-authtool", "--create-keyring", admin, "-n", "mon.", "--gen-key", "--cap", "mon", "allow *")
+        self._run(
+            "ceph-authtool", "--create-keyring", admin, "-n", "mon.", "--gen-key", "--cap", "mon", "allow *"
+        )
         every = ("--cap", "mon", "allow *", "--cap", "osd", "allow *", "--cap", "mgr", "allow *")
         self._run("ceph-authtool", admin, "-n", "client.admin", "--gen-key", *every)
         self._run("ceph-authtool", admin, "-n", "client.rgw", "--gen-key", *every)
@@ -182,7 +231,7 @@ class _Cluster:
             "AWS_ACCESS_KEY_ID": _ACCESS,
             "AWS_SECRET_ACCESS_KEY": _SECRET,
         }
-        return Gateway(url, website, environment)
+        return Gateway(url, environment)
 
     def stop(self) -> None:
         """End the processes, the disk before the monitor, without which it would not."""
@@ -193,10 +242,14 @@ class _Cluster:
 
     def last_words(self) -> str:
         """Return the last line that a program wrote before things went wrong."""
-        lines = [line for file in self._data.glob("*.err") for line in file.read_text(errors="replace").splitlines()]
+        lines = [
+            line
+            for file in self._data.glob("*.err")
+            for line in file.read_text(errors="replace").splitlines()
+        ]
         return lines[-1] if lines else "it said nothing"
 
-    def _configure(self, fsid: str, monitor: int, port: int, website: int) -> None:
+    def _configure(self, fsid: str, monitor: int, port: int) -> None:
         data, libraries = self._data, self._root / "usr/lib/x86_64-linux-gnu"
         for name in ("mon", "osd", "rgw", "run"):
             (data / name).mkdir()
@@ -235,7 +288,7 @@ mon data = {data}/mon
 osd data = {data}/osd
 keyring = {data}/osd/keyring
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:{port} endpoint=127.0.0.1:{website}
+rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw data = {data}/rgw
 rgw enable static website = true
 rgw enable apis = s3, s3website, admin

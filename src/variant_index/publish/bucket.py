@@ -178,7 +178,8 @@ class BucketStore:
     def _publish(self, work: _Work) -> None:
         now = self._known().now()
         base = self._seen
-        gone = self._sweep(base, now)
+        bodies = {body_path(state) for state in work.pages.values() if state is not None}
+        gone = self._sweep(base, now, work.revived | bodies)
         names = {name for path in work.pages if (name := project_of(path))}
         wants_root = any(project_of(path) == "" for path in work.pages)
         identity = secrets.token_hex(16)
@@ -219,13 +220,13 @@ class BucketStore:
                 f"{error}; commit {commit.number} is published, and any publisher's next run writes its pages"
             ) from None
 
-    def _sweep(self, base: Commit, now: int) -> set[str]:
-        """Delete what was dropped a grace period ago, and return what is gone or listed again.
+    def _sweep(self, base: Commit, now: int, kept: set[str]) -> set[str]:
+        """Delete what was dropped a grace period ago but for `kept`, and return what is gone or listed.
 
-        What somebody uploaded again meanwhile, us included, is young and stays.
+        What others have uploaded again meanwhile is young, and stays.
         """
         before = now - self._grace
-        due = {path for path, since in base.dropped.items() if since <= before}
+        due = {path for path, since in base.dropped.items() if since <= before} - kept
         listed = {body_path(state) for state in base.pages.values()}
         for name in {path.split("/")[1] for path in due if path.startswith(FILES)}:
             page = self._page(name, base)

@@ -179,18 +179,11 @@ class Bucket:
 
     def upload(self, path: str, parts: Iterable[bytes]) -> None:
         """Write a large object in parts; when `parts` raises, nothing is written."""
-        self._ask(
-            lambda: self._api.put(
-                self._store,
-                path,
-                parts,
-                attributes=_attributes(path),
-                use_multipart=True,
-                chunk_size=PART_BYTES,
-                max_concurrency=4,
-            ),
-            path,
-        )
+        put = partial(self._api.put, attributes=_attributes(path), use_multipart=True)
+        try:
+            self._ask(lambda: put(self._store, path, parts, chunk_size=PART_BYTES, max_concurrency=4), path)
+        except FileNotFoundError:
+            raise BucketError(f"{self.title}/{path}: the server lost parts of it; run again") from None
 
     def delete(self, path: str) -> None:
         """Remove an object; that there is none is as good."""
