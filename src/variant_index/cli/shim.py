@@ -16,6 +16,7 @@ from variant_index.cli.listening import LISTENING, listening_endpoint, shown_add
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
 from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
+from variant_index.cli.trust_option import source_variables, trust_option, trust_providers
 from variant_index.errors import InputError
 
 __all__ = ["command"]
@@ -34,13 +35,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @click.command(name="shim", epilog=_EPILOG)
 @source_options
 @setting_options(*DETECTION)
+@trust_option
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     help="The port on 127.0.0.1; 0, the default, takes any free one.",
 )
 @setting_options(*LISTENING)
-def command(*, python: str | None, port: int | None, **given: Any) -> int:
+def command(*, python: str | None, port: int | None, trust_provider: tuple[str, ...], **given: Any) -> int:
     """Run the variant-aware index until Ctrl-C or SIGTERM.
 
     The first line on stdout is the address to give to an installer as its only index. It holds a
@@ -60,6 +62,9 @@ def command(*, python: str | None, port: int | None, **given: Any) -> int:
     configuration = configured(given, *SOURCES, *DETECTION, *LISTENING)
     options = SourceOptions.of(configuration)
     detection = detection_settings(configuration)
+    trust_providers(
+        trust_provider, lambda: source_variables(options), say, enabled=detection.providers.enabled
+    )
     listens = configuration.text("listen") is not None and port is None
     if port is not None and configuration.is_given("listen"):
         raise InputError("--port and --listen exclude each other: --listen HOST:PORT names both")
