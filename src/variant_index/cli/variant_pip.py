@@ -35,7 +35,7 @@ __all__ = ["main"]
 _PREFACE = """\
 variant-pip is the active environment's own pip; install, download, wheel, index and lock know wheel variants:
 of every release that has them pip gets the build that this machine (or VARIANT_INDEX_MACHINE) can run, and a
-line says which and why. --trust-provider is the only new option (see `variant-index providers`). Here is pip's help:
+line says which and why. The only new option is --trust-provider (`variant-index providers`). pip's own help:
 """
 
 _BESIDE_DETECTION = 15.0
