@@ -18,6 +18,7 @@ __all__ = ["HOST", "Endpoint", "EndpointError", "new_token"]
 
 HOST: Final = "127.0.0.1"
 _WAITING_CONNECTIONS: Final = 512
+_LAST_PORT: Final = 65535
 
 
 class EndpointError(InputError):
@@ -52,6 +53,8 @@ class Endpoint:
         """
         listener = None
         try:
+            if not 0 <= port <= _LAST_PORT:
+                raise OverflowError(f"ports end at {_LAST_PORT}")
             family, kind, number, _, address = socket.getaddrinfo(
                 host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
