@@ -77,6 +77,10 @@ def test_a_page_without_variants_passes_byte_for_byte(index: FakeIndex, shim: Sh
         ),
         (HTML_TYPE, f"<A HREF = ../../f/{PLAIN.filename} >x</A>".encode()),
         (HTML_TYPE, f"<base href='/f/'><a\nhref='{PLAIN.filename}'>x</a>".encode()),
+        (
+            HTML_TYPE,
+            b'<a href="https://h.example/b.whl">b</a><A href="../../f/%b">x</A>' % PLAIN.filename.encode(),
+        ),
     ],
 )
 def test_relative_links_are_made_absolute(index: FakeIndex, shim: Shim, form: str, body: bytes) -> None:
