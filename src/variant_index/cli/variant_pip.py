@@ -115,8 +115,10 @@ def _run_behind_shim(
     from variant_index.shim.endpoint import Endpoint
 
     settled = read_configuration(os.environ, Path.cwd(), given, keys=_SETTINGS)
-    for line in (*settled.warnings, *settled.notes):
-        _say(line)
+    for line in settled.warnings:
+        _say(f"warning: {line}")
+    for line in settled.notes:
+        _say(f"note: {line}")
     detection = detection_settings(settled)
     target, configuration = _configuration(arguments, interpreter)
     proxy = configuration.value(arguments, "proxy")

@@ -7,11 +7,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from variant_index.configuration import files
 from variant_index.configuration.files import SettingsFile, read_files
 from variant_index.configuration.values import SettingError
+
+FOLDERS = files.settings_folders
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"XDG_CONFIG_HOME": "/a b", "XDG_CONFIG_DIRS": "/x:/y"}, {"XDG_CONFIG_HOME": " "}]
+)
+def test_the_folders_are_platformdirs(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    user = platformdirs.user_config_path("variant-index", appauthor=False)
+    site = platformdirs.site_config_path("variant-index", appauthor=False)
+    assert list(FOLDERS()) == [(user, "user"), (site, "site")]
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +136,8 @@ def test_no_parser_without_a_file(tmp_path: Path) -> None:
         "import sys, os\nfrom pathlib import Path\n"
         "from variant_index.configuration.effective import read_configuration\n"
         "read_configuration({}, Path.cwd())\n"
-        "print([name for name in ('tomllib', 'tomli', 'click', 'pydantic') if name in sys.modules])"
+        "names = ['platformdirs'] if sys.platform == 'linux' else []\n"
+        "print([name for name in (*names, 'tomllib', 'tomli', 'click', 'pydantic') if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
