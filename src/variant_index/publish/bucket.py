@@ -88,6 +88,7 @@ class BucketStore:
         self._abilities: Abilities | None = None
         self._seen = NOTHING
         self._used: set[str] = set()
+        self._overtaken = 0
 
     @property
     def title(self) -> str:
@@ -123,7 +124,9 @@ class BucketStore:
         try:
             yield
         except OvertakenError:
-            time.sleep(random.uniform(0, 1))  # noqa: S311 -- so that publishers do not keep in step
+            self._overtaken += 1
+            # So that publishers do not keep in step: the more there are, the longer each waits.
+            time.sleep(random.uniform(0, min(0.4 * 2**self._overtaken, 20)))  # noqa: S311
             raise
 
     def _known(self) -> Abilities:
