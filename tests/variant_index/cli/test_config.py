@@ -15,6 +15,7 @@ from variant_index.model.config_report import ConfigReport
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.delenv("VARIANT_INDEX_CONFIG")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
