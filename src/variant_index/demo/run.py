@@ -127,11 +127,13 @@ def _pip(
 ) -> str:
     """Install the project into `target` and return what was said on stderr."""
     arguments = ["--python", str(_python(target)), "install", "--index-url", index_url, PROJECT]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    own = ("PIP_", "VARIANT_INDEX_")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     variables |= {
         **forced,
         "VIRTUAL_ENV": str(environment),
         "PIP_CONFIG_FILE": os.devnull,
+        "VARIANT_INDEX_CONFIG": "off",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_CACHE_DIR": "1",
     }
