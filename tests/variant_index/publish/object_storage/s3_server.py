@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, unescape
 __all__ = ["S3Server", "s3_server"]
 
 Hook = Callable[[str, str], "bool | None"]
-"""Called with method and path before a request is done; False does it and loses the answer."""
+"""Called with method and path before a request is done; False: do it, lose the answer; None: lose both."""
 
 
 _BEGUN = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
@@ -36,6 +36,7 @@ class S3Server:
         refusal: status and S3 code with which everything is refused.
         objects: what is stored, by path.
         requests: method and path of each request so far.
+        answers: method, path and status of those that were done.
     """
 
     keeps_create: bool = True
@@ -47,6 +48,7 @@ class S3Server:
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[tuple[str, str, int]] = field(default_factory=list)
     url: str = ""
 
     @property
@@ -88,13 +90,13 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server.state
         path = unquote(urlsplit(self.path).path).partition("/")[2]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answered: bool | None = True
-        if state.hook is not None:
-            answered = state.hook(self.command, path)
+        answered = state.hook(self.command, path) if state.hook is not None else True
         with self.server.lock:
             state.requests.append((self.command, path))
-            status, headers, content = self._answer(state, path, body)
-        if answered is False:
+            if answered is not None:
+                status, headers, content = self._answer(state, path, body)
+                state.answers.append((self.command, path, status))
+        if not answered:
             self.close_connection = True
             self.connection.close()
             return

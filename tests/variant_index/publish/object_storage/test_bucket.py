@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import signal
 import threading
@@ -105,9 +106,25 @@ def test_files_go_after_the_grace_period_unless_they_are_named_again(
     consistent(Bucket(URL))
     build(URL, old)
     build(URL, new)
+    server.requests.clear()
     build(URL, old, grace=-1)  # what is to go had been dropped, and is named again by this very build
+    assert {("PUT", path) for path in dropped} <= {*server.requests}, "trusted, though it may go any moment"
     consistent(Bucket(URL))
     assert set(server.below("bucket/some/index/files/gone/")) == set(dropped)
+
+
+def test_what_a_page_names_is_not_removed(server: S3Server, tmp_path: Path) -> None:
+    build(URL, make_family(tmp_path))
+    bucket = Bucket(URL)
+    commit = json.loads(bucket.get("log/000000000001.json"))
+    files = [stored.path for stored in bucket.all_below("files/")]
+    bodies = [stored.path for stored in bucket.all_below("log/pages/")]
+    commit["dropped"] = dict.fromkeys([*files, *bodies], 0)
+    bucket.put("log/000000000001.json", json.dumps(commit).encode())
+    make_wheel(tmp_path, "more-1.0-py3-none-any.whl")
+    build(URL, tmp_path, grace=-1)
+    consistent(bucket)
+    assert json.loads(bucket.get("log/000000000002.json"))["dropped"].keys().isdisjoint(files)
 
 
 def test_the_log_and_old_bodies_do_not_grow(server: S3Server, tmp_path: Path) -> None:
@@ -161,21 +178,23 @@ def _killed_at(server: S3Server, number: int, folder: Path) -> int | None:
     return process.exitcode
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_is_no_conflict(server: S3Server, tmp_path: Path, when: str) -> None:
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_lost_answer_is_no_conflict(server: S3Server, arrived: bool) -> None:
     lost = 0
 
-    def lose(method: str, path: str) -> bool:
+    def lose(method: str, path: str) -> bool | None:
         nonlocal lost
-        if method == "PUT" and path.endswith("log/000000000001.json") and lost < 2:
+        if method == "PUT" and path.endswith("log/000000000001.json") and not lost:
             lost += 1
-            return False
+            return False if arrived else None
         return True
 
     server.hook = lose
-    build(URL, make_family(tmp_path))
+    store = BucketStore(URL)
+    with store.exclusive():
+        store.carry_out([Put("simple/demo/index.json", b"{}")])
     assert lost
-    assert [stored.path for stored in Bucket(URL).directly_in("log/")] == ["log/000000000001.json"]
+    assert pages(Bucket(URL)) == {"simple/demo/index.json": b"{}"}
 
 
 @pytest.mark.parametrize(
@@ -231,6 +250,34 @@ def test_a_late_page_is_put_right(
         go.set()
         slow.join(20)
         assert pages(Bucket(URL)) == newest
+        assert listed(Bucket(URL), "demo") == {wheel.name for wheel in wheels}
+        # With `If-Match`, the late page was never visible.
+        page = "bucket/some/index/simple/demo/index.json"
+        assert (("PUT", page, 412) in state.answers) == state.keeps_match
+
+
+def test_who_is_late_does_not_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A publisher is held up before it looks at the log: it does not even try to write its page."""
+    wheels = [make_wheel(tmp_path, f"demo-{number}.0-py3-none-any.whl") for number in range(2)]
+    held, go = threading.Event(), threading.Event()
+
+    def hold(method: str, path: str) -> bool:
+        if method == "GET" and "/log/pages/" in path and not held.is_set():
+            held.set()
+            go.wait(20)
+        return True
+
+    with s3_server(keeps_match=False) as state:
+        use(state.environment, monkeypatch)
+        state.hook = hold
+        slow = threading.Thread(target=add, args=(URL, wheels[:1]))
+        slow.start()
+        assert held.wait(20)
+        add(URL, wheels[1:])
+        state.requests.clear()
+        go.set()
+        slow.join(20)
+        assert not any(method == "PUT" and "/simple/demo/" in path for method, path in state.requests)
         assert listed(Bucket(URL), "demo") == {wheel.name for wheel in wheels}
 
 
@@ -349,7 +396,9 @@ def test_pages_of_other_programs_are_left_alone(server: S3Server, tmp_path: Path
         b"[" * 100_000,
         b'{"format": 2}',
         b'{"format":1,"number":2,"id":"","previous":"","pages":{},"dropped":{}}',
-        b'{"format":1,"number":1,"id":"","previous":"","pages":{"simple/../x/index.html":["0","0"]},"dropped":{}}',
+        b'{"format":1,"number":1,"id":"","previous":"","pages":{"simple/../x/index.html":["%064d","%032d"]},"dropped":{}}'
+        % (0, 0),
+        b'{"format":1,"number":1,"id":"","previous":"","pages":{"simple/index.html":["0","0"]},"dropped":{}}',
         b'{"format":1,"number":1,"id":"","previous":"","pages":{},"dropped":{"simple/a/index.html":0}}',
         b'{"format":1,"number":1,"id":"","previous":"","pages":{},"dropped":{"files/../a":0}}',
     ],
