@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import detection, dry_run, publish, repack, selection, splice, start_up
+from benchmarks import detection, dry_run, publish, repack, selection, shim, splice, start_up
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "dry-run": dry_run.measure,
     "publish": publish.measure,
     "repack": repack.measure,
+    "shim": shim.measure,
     "splice": splice.measure,
 }
 
@@ -45,8 +46,10 @@ def _print_line(figure: Figure, *, first: bool) -> None:
     if figure.ours is None or figure.peer is None:
         print(f"{figure.name:<46}skipped: {figure.skipped}", flush=True)
         return
+    scale, unit = (1e3, "ms") if figure.unit == "s" else (1, figure.unit)
     numbers = (
-        f"{figure.ours * 1e3:>8.2f} ms{figure.peer * 1e3:>8.1f} ms{figure.ratio:>8.2f}x{figure.goal:>10}"
+        f"{figure.ours * scale:>8.2f} {unit}{figure.peer * scale:>8.1f} {unit}"
+        f"{figure.ratio:>8.2f}x{figure.goal:>10}"
     )
     print(f"{figure.name:<46}{numbers}  {'yes' if figure.ok else 'NO'}", flush=True)
 
@@ -54,8 +57,9 @@ def _print_line(figure: Figure, *, first: bool) -> None:
 def _as_json(figure: Figure) -> dict[str, object]:
     return {
         "name": figure.name,
-        "ours_s": figure.ours,
-        "peer_s": figure.peer,
+        "ours": figure.ours,
+        "peer": figure.peer,
+        "unit": figure.unit,
         "ratio": figure.ratio,
         "target": figure.goal,
         "ok": figure.ok,

@@ -18,11 +18,12 @@ class Figure:
     Attributes:
         name: what was measured.
         ours: median seconds of ours; None when skipped.
-        peer: median seconds of the peer's.
+        peer: median seconds of the peer's; the limit itself, where the target is an absolute one.
         faster: whether the ratio says how many times faster we are (peer / ours, a floor); otherwise
             it says how many times longer we take (ours / peer, a ceiling).
         target: the floor or ceiling.
         skipped: why it could not be measured.
+        unit: of `ours` and `peer`: `s` for seconds, or `MB`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Figure:
     ours: float | None = None
     peer: float | None = None
     skipped: str | None = None
+    unit: str = "s"
 
     @property
     def ratio(self) -> float | None:

@@ -59,6 +59,7 @@ class TorchIndex:
         self.source = source
         self._network = network
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_PARALLEL)  # its threads begin when needed and end with this object
         self._known: dict[str, tuple[tuple[RawPage, ...], TorchProject]] = {}
         chosen = tuple(backends)
         self._always = chosen or _backends(CURRENT_BACKENDS)
@@ -95,15 +96,14 @@ class TorchIndex:
         return project
 
     def _pages(self, name: str, backends: Iterable[Backend]) -> tuple[RawPage, ...]:
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            asked = [pool.submit(self._page, backend, name) for backend in backends]
-            try:
-                return tuple(page for one in asked if (page := one.result()) is not None)
-            except UnreachableError as error:
-                raise UnreachableError(f"{error}; {_REMEDY}") from None
-            finally:
-                for one in asked:
-                    one.cancel()  # after a failure nobody waits for the rest
+        asked = [self._pool.submit(self._page, backend, name) for backend in backends]
+        try:
+            return tuple(page for one in asked if (page := one.result()) is not None)
+        except UnreachableError as error:
+            raise UnreachableError(f"{error}; {_REMEDY}") from None
+        finally:
+            for one in asked:
+                one.cancel()  # after a failure nobody waits for the rest
 
     def _page(self, backend: Backend, name: str) -> RawPage | None:
         url = f"{self.source.url.rstrip('/')}/{backend.folder}/{name}/"
