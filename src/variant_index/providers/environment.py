@@ -20,7 +20,7 @@ from variant_index.errors import printable
 from variant_index.providers.failure import ProviderError, ProviderInstallError
 from variant_index.providers.pins import Pin, pins_text
 
-__all__ = ["INSTALL_SECONDS", "environment_python", "install", "remove_environments"]
+__all__ = ["INSTALL_SECONDS", "environment_key", "environment_python", "install", "remove_environments"]
 
 INSTALL_SECONDS: Final = 600.0
 """How long pip may take for one environment."""
@@ -29,6 +29,12 @@ _ENVIRONMENTS: Final = "environments"
 _UNFINISHED: Final = ".new-"
 _MAX_OUTPUT: Final = 1 << 20
 _OTHER_BYTES: Final = "DO NOT MATCH THE HASHES"
+
+
+def environment_key(pins: Sequence[Pin], *, dependencies: bool) -> str:
+    """Return the name of the environment for pins and the Python that runs this."""
+    made_for = [pins_text(pins), dependencies, sys.implementation.cache_tag, sys.base_prefix]
+    return hashlib.sha256(json.dumps(made_for).encode()).hexdigest()[:32]
 
 
 def environment_python(root: Path, key: str) -> Path:
@@ -61,7 +67,7 @@ def install(
         ProviderInstallError: the sources do not have it or cannot be reached.
         OSError: the environment cannot be written.
     """
-    key = _key(pins, dependencies=dependencies)
+    key = environment_key(pins, dependencies=dependencies)
     folder = root / _ENVIRONMENTS
     if environment_python(root, key).exists():
         return key
@@ -91,11 +97,6 @@ def remove_environments(root: Path, kept: Sequence[str]) -> None:
         for folder in (root / _ENVIRONMENTS).iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _key(pins: Sequence[Pin], *, dependencies: bool) -> str:
-    made_for = [pins_text(pins), dependencies, sys.implementation.cache_tag, sys.base_prefix]
-    return hashlib.sha256(json.dumps(made_for).encode()).hexdigest()[:32]
 
 
 def _make_environment(folder: Path) -> None:

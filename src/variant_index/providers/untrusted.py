@@ -53,4 +53,4 @@ def _name(requirement: str) -> str:
     try:
         return printable(canonicalize_name(Requirement(requirement).name), 100)
     except InvalidRequirement:
-        return f"{printable(requirement, 60)!r}"
+        return "(its name is none)"
