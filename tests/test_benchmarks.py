@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 from benchmarks import __main__ as program
+from benchmarks.fake_upstream import JSON_TYPE, page
 from benchmarks.figure import Figure, interleaved
 from benchmarks.repack import make_build
+from benchmarks.running_shim import fake_upstream, load, running_shim
 from benchmarks.selection import document
 
 from variant_index.model.document import parse_document
+from variant_index.simple_api.parse import parse_page
+from variant_index.upstream.releases import group_releases
 from variant_index.wheel.read import read_wheel
 
 
@@ -63,3 +67,25 @@ def test_the_command_names_its_options() -> None:
 def test_the_repacked_wheel_is_one_that_is_published(tmp_path: Path) -> None:
     made = make_build(tmp_path / "in", size=1000, files=10)
     assert read_wheel(made, verify=True).findings == ()
+
+
+def test_the_served_pages_are_pages() -> None:
+    read = parse_page(page("p200", 200), JSON_TYPE, "http://127.0.0.1/p200/", "p200")
+    assert len(read.files) == 200
+    assert read.problems == ()
+    assert len(group_releases(read).by_version) == 10
+
+
+def test_a_shim_is_asked_as_the_figures_say() -> None:
+    with fake_upstream() as (url, upstream), running_shim("--torch-index", "off", "-i", url) as shim:
+        first = shim.first_byte("p10v1")
+        assert upstream.stdout is not None
+        assert first > float(upstream.stdout.readline())
+        assert 0 < load(shim.url, "p10v1", 2, 0.2) < 0.2
+
+
+def test_a_figure_in_megabytes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Figure("memory", 1, faster=False, ours=50, peer=80, unit="MB")
+    monkeypatch.setattr(program, "BENCHMARKS", {"one": lambda: iter([figure])})
+    assert program.main([]) == 0
+    assert "50.00 MB" in capsys.readouterr().out

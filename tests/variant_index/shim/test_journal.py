@@ -41,3 +41,11 @@ def test_many_threads_lose_nothing() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: journal.warn([f"w{number % 100}"]), range(1000)))
     assert len(journal.warnings) == 100
+
+
+def test_a_hostile_index_cannot_fill_it() -> None:
+    lines: list[str] = []
+    journal = Journal(lambda _kind, line: lines.append(line))
+    journal.warn(f"line {number}" for number in range(20_000))
+    journal.warn(["one more"])
+    assert len(journal.warnings) == len(lines) == 10_000
