@@ -89,6 +89,8 @@ class BucketStore:
         self._seen = NOTHING
         self._used: set[str] = set()
         self._overtaken = 0
+        # A project's page is asked for several times in a row.
+        self._last: tuple[str, PageState, ProjectPage] | None = None
 
     @property
     def title(self) -> str:
@@ -154,6 +156,11 @@ class BucketStore:
         state = commit.pages.get(path)
         if state is None:
             return None
+        if self._last is None or self._last[:2] != (name, state):
+            self._last = name, state, self._read_page(name, path, state)
+        return self._last[2]
+
+    def _read_page(self, name: str, path: str, state: PageState) -> ProjectPage:
         content = self._log.body(state)
         if content is None:
             # The body was lost, but the page itself is as good if it is the right one.
@@ -162,13 +169,19 @@ class BucketStore:
                 raise StoreError(f"{self.title}/{path}: is not as published; remove it, and build again")
         return read_published_page(content, name, f"{self.title}/{path}")
 
+    def _listed(self, name: str, commit: Commit) -> set[str]:
+        """Return the paths of the files that a project's page names."""
+        page = self._page(name, commit)
+        paths = {listed_path(file) for file in page.files} if page is not None else set()
+        return {name for path in paths if path is not None for name in (path, f"{path}.metadata")}
+
     def read(self, path: str) -> bytes:
         """See `Store`."""
         return self._bucket.get(path)
 
     def carry_out(self, steps: Iterable[Step], on_step: OnStep | None = None) -> None:
         """See `Store`."""
-        work = _Work(self._bucket, self._seen, self._known())
+        work = _Work(self._bucket, self._seen, lambda name: self._listed(name, self._seen))
         with Uploads(self._bucket, self._known()) as uploads:
             for step in steps:
                 changes = work.take(step, uploads)
@@ -232,9 +245,7 @@ class BucketStore:
         due = {path for path, since in base.dropped.items() if since <= before} - kept
         listed = {body_path(state) for state in base.pages.values()}
         for name in {path.split("/")[1] for path in due if path.startswith(FILES)}:
-            page = self._page(name, base)
-            for path in map(listed_path, page.files if page is not None else ()):
-                listed |= {path, f"{path}.metadata"} if path is not None else set()
+            listed |= self._listed(name, base)
         gone = set()
         with contextlib.suppress(BucketError):
             for path in sorted(due - listed):
@@ -258,9 +269,12 @@ class _Work:
         dropped: files that are named no more.
     """
 
-    def __init__(self, bucket: Bucket, seen: Commit, abilities: Abilities) -> None:
+    def __init__(self, bucket: Bucket, seen: Commit, listed: Callable[[str], set[str]]) -> None:
         self._bucket = bucket
         self._seen = seen
+        self._listed = listed
+        self._project = ""
+        self._published: set[str] = set()
         self._folder = ""
         self._there: dict[str, Stored] = {}
         self.pages: dict[str, PageState | None] = {}
@@ -281,12 +295,13 @@ class _Work:
             if self._seen.pages.get(step.path) == state:
                 return False
             self.pages[step.path] = state
-            uploads.add(Put(body_path(state), step.content), None)
+            uploads.add(Put(body_path(state), step.content))
             return True
         found = self._found(step.path)
-        if step.path in self._seen.dropped:
+        dropped = step.path in self._seen.dropped
+        if dropped:  # it may be there still, and may be deleted any moment
             self.revived.add(step.path)
-        uploads.add(step, found)
+        uploads.add(step, found, resume=found is None and not dropped)
         size = step.size if isinstance(step, Copy) else len(step.content)
         return found is None or found.size != size
 
@@ -297,12 +312,17 @@ class _Work:
         return state
 
     def _found(self, path: str) -> Stored | None:
-        """Return what is at a path; what may be deleted any moment does not count."""
+        """Return what is at a path that is published already."""
         folder = path.rpartition("/")[0]
+        project = path.split("/")[1]
+        if project != self._project:
+            self._project, self._published = project, self._listed(project)
+        if path not in self._published:
+            return None
         if folder != self._folder:
             self._folder = folder
             self._there = {stored.path: stored for stored in self._bucket.directly_in(folder)}
-        return self._there.get(path) if path not in self._seen.dropped else None
+        return self._there.get(path)
 
 
 def _state(content: bytes) -> PageState:

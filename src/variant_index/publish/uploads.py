@@ -45,12 +45,13 @@ class Uploads:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def add(self, step: Copy | Put, found: Stored | None) -> None:
+    def add(self, step: Copy | Put, found: Stored | None = None, *, resume: bool = False) -> None:
         """Upload a file soon; wait while there are many.
 
         Args:
             step: the file.
             found: what is there already; it is checked, and written again when it differs.
+            resume: whether to look for what a killed run may have uploaded, where that saves time.
 
         Raises:
             SourceChangedError: an earlier file changed since it was read.
@@ -58,21 +59,23 @@ class Uploads:
             BucketError: an earlier file cannot be uploaded.
         """
         self._begun += 1
-        self._waiting.append(self._pool.submit(self._upload, step, found))
+        self._waiting.append(self._pool.submit(self._upload, step, found, resume))
         while len(self._waiting) > _WAITING or (self._waiting and self._waiting[0].done()):
             self._waiting.popleft().result()
 
     def finish(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Wait until everything is uploaded; raises as `add` does."""
-        while self._waiting:
-            self._waiting.popleft().result()
+        while True:
             if progress is not None:
                 progress("uploading", self._begun - len(self._waiting), self._begun)
+            if not self._waiting:
+                return
+            self._waiting.popleft().result()
 
-    def _upload(self, step: Copy | Put, found: Stored | None) -> None:
+    def _upload(self, step: Copy | Put, found: Stored | None, resume: bool) -> None:
         if isinstance(step, Copy) and step.size > PART_BYTES:
             with self._large:
-                self._upload_large(step, found)
+                self._upload_large(step, self._bucket.head(step.path) if resume else found)
             return
         if isinstance(step, Copy):
             content = step.source.read_bytes()

@@ -376,7 +376,7 @@ def test_a_file_that_changes_meanwhile_is_not_published(
 
 
 def _upload(uploads: Uploads, step: Copy) -> None:
-    uploads.add(step, None)
+    uploads.add(step)
     uploads.finish()
 
 
