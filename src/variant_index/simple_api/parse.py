@@ -4,6 +4,7 @@ A page as a whole that breaks the rules is an error. A single entry that cannot 
 address, name, hash, yank or `Requires-Python` is malformed) is left out and reported in
 `ProjectPage.problems`: listing it without that field would promise more than the index does.
 Malformed size, upload time and core metadata only lose the field: nothing depends on them.
+pip ends with a traceback on some malformed values, so none of these gets through.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from html import unescape
 from html.parser import HTMLParser
-from typing import Any, Final
-from urllib.parse import quote, unquote, urljoin
+from typing import Any, Final, TypeGuard
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from variant_index.errors import UpstreamError, printable
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 
-__all__ = ["MAX_FILES", "MAX_PAGE_BYTES", "PageError", "parse_page"]
+__all__ = ["MAX_FILES", "MAX_PAGE_BYTES", "PageError", "is_upload_time", "parse_page"]
 
 MAX_PAGE_BYTES = 64 << 20
 """A larger page is refused; the largest real ones have about 10 MB."""
@@ -28,19 +30,27 @@ MAX_FILES = 500_000
 """A page with more files is refused."""
 
 _MAX_PROBLEMS = 20
+_MAX_REQUIRES_PYTHON: Final = 1000  # Python refuses to read numbers of more than 4300 digits
 
 _JSON_TYPES = frozenset({"application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json"})
 _HTML_TYPES = frozenset(
     {"text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html"}
 )
 _API_VERSION = re.compile(r"(\d{1,6})\.\d{1,6}", re.ASCII)
-_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+", re.ASCII)
+_ABSOLUTE = re.compile(
+    r"https?://(?:[A-Za-z0-9\-_]{1,63}\.)*[A-Za-z0-9\-_]{1,63}(?::[0-9]{1,4})?/[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*",
+    re.ASCII,
+)
 _FULL_ADDRESS = re.compile(r"https://[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]{1,2000}", re.ASCII)
 _ROOTED = re.compile(r"/(?!/)[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*", re.ASCII)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9\-._~:@\[\]]+(?=/)", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
 # What a URL may hold besides letters, digits and "_.-~"; all else is percent-encoded, nothing decoded.
 _URL_SAFE: Final = ":/?#[]@!$&'()*+,;=%"
+# PEP 700; what `datetime` says of the numbers counts too.
+_UPLOAD_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+\-](?:[01]\d|2[0-3]):[0-5]\d)?", re.ASCII
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 # Half a character: JSON can spell it (`\ud800`), nothing can write it.
@@ -131,6 +141,8 @@ class _Reader:
         scheme = scheme.lower()
         if not colon or (scheme not in ("http", "https") and not (self._local and scheme == "file")):
             raise _EntryError(f"its address is neither http nor https: {printable(joined)}")
+        if scheme != "file" and not _has_host(joined):
+            raise _EntryError(f"{printable(joined)!r} has no host that can be asked")
         return joined
 
     def _origin(self) -> str:
@@ -154,6 +166,16 @@ class _Reader:
         return (*self._problems, f"{more} more entries are left out") if more > 0 else tuple(self._problems)
 
 
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises
+    except ValueError:
+        return False
+    labels = (parts.hostname or "").removesuffix(".").split(".")
+    return all(0 < len(label) <= 63 for label in labels)  # RFC 1035
+
+
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name or name in (".", "..") or _BAD_NAME.search(name):
         raise _EntryError("its name is missing or is not a file name")
@@ -164,6 +186,23 @@ def _checked_text(text: str, what: str) -> str:
     if _is_broken(text):
         raise _EntryError(f"its {what} is not Unicode text")
     return text
+
+
+def _checked_requires_python(text: str | None) -> str | None:
+    if text is not None and len(text) > _MAX_REQUIRES_PYTHON:
+        raise _EntryError(f"its requires-python has more than {_MAX_REQUIRES_PYTHON} characters")
+    return _checked_text(text, "requires-python") if text else None
+
+
+def is_upload_time(value: object) -> TypeGuard[str]:
+    """Tell whether installers can read a file's `upload-time` (PEP 700)."""
+    if not isinstance(value, str) or _UPLOAD_TIME.fullmatch(value) is None:
+        return False
+    try:
+        datetime.fromisoformat(value[:19])  # all of it only from Python 3.11 on
+    except ValueError:
+        return False
+    return True
 
 
 def _is_broken(text: str) -> bool:
@@ -229,7 +268,7 @@ def _json_file(entry: dict[str, Any], reader: _Reader) -> ProjectFile:
     requires_python = get("requires-python")
     if requires_python is not None and not isinstance(requires_python, str):
         raise _EntryError("its requires-python is not text")
-    _checked_text(requires_python or "", "requires-python")
+    _checked_requires_python(requires_python)
     yanked = get("yanked") or False
     if not isinstance(yanked, (bool, str)):
         raise _EntryError("its yanked is neither a boolean nor text")
@@ -246,7 +285,7 @@ def _json_file(entry: dict[str, Any], reader: _Reader) -> ProjectFile:
         yanked,
         _json_core_metadata(core_metadata),
         size if type(size) is int and size >= 0 else None,
-        upload_time if isinstance(upload_time, str) and not _is_broken(upload_time) else None,
+        upload_time if is_upload_time(upload_time) else None,
         _provenance(get("provenance")),
         reader.url,
     )
@@ -382,20 +421,19 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
             return None  # a link to somewhere else, such as "home page" or ".."
         filename = text
     # Some charsets that a server may name can spell half characters too.
-    for what in ("data-requires-python", "data-yanked"):
-        _checked_text(anchor.get(what) or "", what)
-    upload_time = anchor.get("data-upload-time") or ""
+    _checked_text(anchor.get("data-yanked") or "", "data-yanked")
+    upload_time = anchor.get("data-upload-time")
     yanked: bool | str = "data-yanked" in anchor and (anchor["data-yanked"] or True)
     core_metadata = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
     return ProjectFile(
         _checked_name(filename),
         address,
         _fragment_hashes(fragment),
-        anchor.get("data-requires-python") or None,
+        _checked_requires_python(anchor.get("data-requires-python")),
         yanked,
         _html_core_metadata(core_metadata),
         None,
-        None if _is_broken(upload_time) else upload_time or None,
+        upload_time if is_upload_time(upload_time) else None,
         _provenance(anchor.get("data-provenance")),
         reader.url,
     )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.simple_api.page import ProjectFile, ProjectPage
+from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 from variant_index.simple_api.shape import has_page_shape
 
@@ -31,10 +32,43 @@ def test_pages_have_it() -> None:
         *(None, [], 1, {}, {"files": None}, {"files": {}}, {"files": [1]}, {"files": [{}]}),
         *({"files": [{**FILE, name: 1}]} for name in ("filename", "url", "hashes", "requires-python")),
         {"files": [FILE, {**FILE, "hashes": None}]},
+        *({"files": [], "meta": meta} for meta in (None, {"api-version": "2.0"}, {"api-version": 1})),
     ],
 )
 def test_json_of_another_shape(content: object) -> None:
     assert not has_page_shape(json.dumps(content).encode(), JSON_TYPE)
+
+
+# pip 26.3 ends with a traceback on each of these.
+TRAPS: list[tuple[str, Any]] = [
+    *(
+        ("url", f"https://{host}/a-1.tar.gz")
+        for host in ("[::1", "a]b", "", "h:x", "h:999999", "a" * 64, "a\u2100")
+    ),
+    ("url", "https://h/\ud800a-1.tar.gz"),
+    *(("hashes", {"sha256": digest}) for digest in (5, None, "", [1])),
+    *((key, {"sha256": digest}) for key in ("core-metadata", "dist-info-metadata") for digest in (5, None)),
+    *(
+        ("upload-time", text)
+        for text in (5, "", "today", "2025-02-30T00:00:00Z", "2025-01-01T00:00:00+99:00")
+    ),
+    ("requires-python", ">=" + "9" * 5000),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), TRAPS)
+def test_values_that_end_pip(key: str, value: object) -> None:
+    body = json.dumps({"files": [{**FILE, key: value}]}).encode()
+    assert not has_page_shape(body, JSON_TYPE)
+
+    page = parse_page(body, JSON_TYPE, "https://h/simple/a/", "a")
+
+    assert has_page_shape(render_json(page), JSON_TYPE)
+
+
+@pytest.mark.parametrize("host", ["[::1", "a]b", "a\u2100", "a&#8448;"])
+def test_links_that_end_pip(host: str) -> None:
+    assert not has_page_shape(f'<a href="https://{host}/a-1.tar.gz">a-1.tar.gz</a>'.encode(), HTML_TYPE)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"files": [', b"\xff\xfe\xfa", b"[" * 100_000])
