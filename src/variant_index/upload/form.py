@@ -20,7 +20,8 @@ _MAX_PARTS = 10_000
 
 _BOUNDARY = r"[0-9A-Za-z'()+_,\-./:=?]{1,70}"
 _TYPE = re.compile(rf'multipart/form-data *; *boundary=(?:"({_BOUNDARY})"|({_BOUNDARY}))', re.ASCII | re.I)
-_PARAMETER = re.compile(r'; ?([a-z*]{1,16})="([^"\\]*)"', re.ASCII | re.I)
+_PARAMETER = re.compile(r'; ?(name|filename)="([^"\\]*)"', re.I)
+_DISPOSITION = re.compile(rf"form-data((?:{_PARAMETER.pattern}){{1,2}})", re.I)
 _PLAIN_ENCODINGS = ("7bit", "8bit", "binary")
 
 
@@ -152,16 +153,9 @@ def _parse_head(head: str) -> Part:
     if headers.get("content-transfer-encoding", "binary").lower() not in _PLAIN_ENCODINGS:
         raise FormError("a field is encoded; send it as it is")
     disposition = headers.get("content-disposition", "")
-    kind, semicolon, rest = disposition.partition(";")
-    found = _PARAMETER.findall(semicolon + rest)
-    parameters = {name.lower(): value for name, value in found}
-    whole = "".join(f'; {name}="{value}"' for name, value in found)
-    if (
-        kind.strip().lower() != "form-data"
-        or len(parameters) != len(found)
-        or whole.replace("; ", ";") != (semicolon + rest).replace("; ", ";")
-        or not parameters.keys() <= {"name", "filename"}
-        or "name" not in parameters
-    ):
+    found = _DISPOSITION.fullmatch(disposition)
+    pairs = _PARAMETER.findall(found[1]) if found else []
+    parameters = {name.lower(): value for name, value in pairs}
+    if "name" not in parameters or len(parameters) != len(pairs):
         raise FormError(f'{printable(disposition, 120)!r} is not form-data; name="..."; filename="..."')
     return Part(parameters["name"], parameters.get("filename"))
