@@ -18,7 +18,7 @@ __all__ = ["HttpConnection"]
 
 _IDLE_SECONDS: Final = 30
 _DRAIN_SECONDS: Final = 0.5
-_DRAIN_PIECES: Final = 8
+_DRAIN_BYTES: Final = 1 << 20
 
 
 class HttpConnection(BaseHTTPRequestHandler):
@@ -115,9 +115,9 @@ class HttpConnection(BaseHTTPRequestHandler):
         # Closing with unread bytes would take the answer away from a client that is still sending.
         with suppress(OSError):
             self.connection.settimeout(_DRAIN_SECONDS)
-            for _ in range(_DRAIN_PIECES):
-                if not self.connection.recv(1 << 16):
-                    break
+            left, end = _DRAIN_BYTES, time.monotonic() + 2 * _DRAIN_SECONDS
+            while left > 0 and time.monotonic() < end and (piece := self.connection.recv(1 << 16)):
+                left -= len(piece)
 
     def _has_body(self) -> bool:
         lengths = self.headers.get_all("Content-Length", ())
