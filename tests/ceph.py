@@ -110,9 +110,11 @@ def gateway() -> Iterator[Gateway]:
     with tempfile.TemporaryDirectory(prefix="ceph-", dir=_memory()) as folder:
         cluster = _Cluster(root, Path(folder))
         try:
-            yield cluster.start()
-        except (subprocess.SubprocessError, TimeoutError) as error:
-            raise UnavailableError(f"Ceph does not start: {error}; {cluster.last_words()}") from error
+            try:
+                running = cluster.start()
+            except (subprocess.SubprocessError, OSError) as error:
+                raise UnavailableError(f"Ceph does not start: {error}; {cluster.last_words()}") from error
+            yield running
         finally:
             cluster.stop()
 

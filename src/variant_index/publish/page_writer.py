@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from variant_index.publish.commit import Commit, PageState, project_of
+from variant_index.publish.commit import Commit, PageState, changed_pages, project_of
 from variant_index.publish.commit_log import CommitLog
 from variant_index.publish.object_storage import Bucket, BucketError, Stored
 from variant_index.publish.plan import PAGES
@@ -60,7 +60,7 @@ class PageWriter:
             StoreError: what a page has to be is lost.
         """
         left = list(paths)
-        while left:
+        for _ in range(_TRIES):
             written: list[str] = []
             for group in _in_order(left, commit.pages):
                 with ThreadPoolExecutor(_THREADS) as pool:
@@ -68,10 +68,11 @@ class PageWriter:
                         written += [path] if wrote else []
                         if on_page is not None:
                             on_page()
-            newest = self._log.newest(commit)
+            newest = self._log.newest(commit) if left else commit
             if newest.number == commit.number:
-                return commit
-            commit, left = newest, written
+                break
+            # Whoever published it may have been killed; what we wrote may have been late.
+            commit, left = newest, sorted({*written, *changed_pages(commit, newest)})
         return commit
 
     def _bring(self, commit: Commit, path: str) -> bool:
