@@ -12,7 +12,7 @@ from variant_index.cli.domain_settings import detection_settings
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
 from variant_index.cli.source_options import SOURCES, SourceOptions
-from variant_index.errors import NoAnswerError, printable
+from variant_index.errors import InputError, NoAnswerError, printable
 
 if TYPE_CHECKING:
     from variant_index.model.machine import MachineProfile
@@ -26,7 +26,7 @@ _EPILOG = """\b
 Examples:
   variant-index providers list
   variant-index providers trust "acme-variant-provider==1.2 --hash=sha256:HEX"
-  variant-index providers trust "-r acme-provider.txt --namespace=acme"
+  variant-index providers trust -r acme-provider.txt --namespace acme
   variant-index providers query acme-variant-provider
   variant-index providers forget acme-variant-provider
 """
@@ -68,24 +68,47 @@ def list_command(*, as_json: bool) -> int:
 
 
 @command.command(name="trust", no_args_is_help=True)
-@click.argument("pins", metavar="PIN...", nargs=-1, required=True)
+@click.argument("pins", metavar="[PIN]...", nargs=-1)
+@click.option(
+    "-r",
+    "--requirement",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="A requirements file that pins and hashes a provider and everything it needs; may be repeated.",
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME[=MODULE:ATTRIBUTE]",
+    help="What the provider answers for, where it is not to say so itself, and where its plugin is; needed"
+    " for what is known without it (nvidia, amd, intel, tpu, x86_64, aarch64). May be repeated.",
+)
 @setting_options(*_SOURCES)
 @_JSON
-def trust_command(*, pins: Sequence[str], as_json: bool, **given: Any) -> int:
+def trust_command(
+    *, pins: Sequence[str], files: Sequence[str], namespaces: Sequence[str], as_json: bool, **given: Any
+) -> int:
     """Install providers from your sources and ask them from now on.
 
-    PIN is, in one argument, "NAME==VERSION --hash=sha256:HEX" with the hash of the wheel, which its publisher
-    tells you and not the index; or "-r FILE" for a provider with dependencies, where the file pins and hashes
-    all of them. --namespace=NAMESPACE in it says what it answers for where the provider does not, and is
-    needed for what is known without it (nvidia, amd, intel, tpu, x86_64, aarch64); --namespace=NAMESPACE=
-    MODULE:ATTRIBUTE says where the plugin is as well.
+    PIN is, in one argument, "NAME==VERSION --hash=sha256:HEX". Take version and hash from the provider's
+    publisher, not from the index that names it. One with dependencies needs a file, see -r.
 
-    Only wheels are installed, with pip's configured sources or the options here, and nothing is run yet.
+    Only wheels are installed, from pip's configured sources or those of the options here, and nothing is run
+    yet. With --trust-provider the other commands do the same on their way.
     """
     from variant_index.cli.trust_option import source_variables, trust_providers
 
     options = SourceOptions.of(configured(given, *SOURCES))
-    providers = trust_providers(pins, lambda: source_variables(options), say)
+    requests = [*pins, *(f"-r {file}" for file in files)]
+    if not requests or (namespaces and len(requests) > 1):
+        raise InputError(
+            'name a provider, "NAME==VERSION --hash=sha256:HEX" or -r FILE; only one goes with --namespace'
+        )
+    if namespaces:
+        requests = [" ".join([*requests, *(f"--namespace={one}" for one in namespaces)])]
+    providers = trust_providers(requests, lambda: source_variables(options), say)
     if as_json:
         _print_json([_report(one) for one in providers])
     return 0

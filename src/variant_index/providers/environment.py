@@ -161,6 +161,8 @@ def _run_pip(
             f"{what}: its sources have other bytes than those you trust (another hash); nothing is installed"
         )
     errors = [line.removeprefix("ERROR: ") for line in text.splitlines() if line.startswith("ERROR: ")]
+    if errors[-1:] == ["Exception:"]:  # pip's own failure, whose traceback ends with the reason
+        errors.append(text.strip().rpartition("\n")[2])
     said = printable(errors[-1] if errors else f"pip ended with status {status}", 300)
     if any("--require-hashes" in line for line in errors):
         raise ProviderError(

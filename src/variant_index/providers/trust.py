@@ -8,7 +8,12 @@ from typing import Final
 
 from variant_index.errors import NoAnswerError, printable
 from variant_index.providers.announced import announced
-from variant_index.providers.environment import environment_python, install, remove_environments
+from variant_index.providers.environment import (
+    environment_key,
+    environment_python,
+    install,
+    remove_environments,
+)
 from variant_index.providers.failure import ProviderError
 from variant_index.providers.loader import loader_pins
 from variant_index.providers.pins import Pin
@@ -51,6 +56,7 @@ def trust(
     with locked(root, wait):
         before = read_remembered(root)
         kept = [key for one in before for key in (one.environment, one.loader)]
+        kept.append(environment_key(loader_pins(), dependencies=False))  # for the next attempt
         try:
             environment = install(root, request.pins, pip_variables)
             loader = install(root, loader_pins(), pip_variables, dependencies=False)

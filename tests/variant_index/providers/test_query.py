@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -112,7 +113,8 @@ def installed(
     with serve(tmp_path_factory.mktemp("hostile")) as index:
         files = {"hostile.py": _source(), "dies_early.py": "import os; os._exit(3)", "plain.py": GOOD}
         pin = provider_wheel(index.folder, "hostile", files=files, entry_points="acme = plain:Plugin")
-        yield loader, trust(loader, parse_request(pin, str), index.variables)[0]
+        root = Path(shutil.copytree(loader, index.folder / "root" / "providers", symlinks=True))
+        yield root, trust(root, parse_request(pin, str), index.variables)[0]
 
 
 def _ask(
