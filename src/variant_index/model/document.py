@@ -42,7 +42,7 @@ _SCHEMA_VERSION = re.compile(r"/v(\d{1,6})\.\d{1,6}\.\d{1,6}\.json\Z", re.ASCII)
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 _Value = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+$")]
 _Label = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_.]+$")]
-_Requirement = Annotated[str, StringConstraints(pattern=r"^[!-~ ]+$")]
+_Requirement = Annotated[str, StringConstraints(pattern=r"^[!-~ ]+$", max_length=1000)]
 _ObjectReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+( *: *[A-Za-z0-9_.]+)?$")]
 # A tuple is smaller than a list and soon left alone by the garbage collector, which is a quarter of the
 # time it takes to read ten thousand variants.

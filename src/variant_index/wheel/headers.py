@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["HeaderError", "change_headers", "header_block", "parse_headers"]
 
+# Python refuses to read numbers of more than 4300 digits, and pip ends with a traceback on them.
+_HUGE_NUMBER = re.compile(r"(?<![0-9])[0-9]{1001}", re.ASCII)
 # What email.feedparser takes for a header or a continuation line; anything else ends the headers.
 _A_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _LINE = re.compile(r"(?:[\x21-\x39\x3b-\x7e]+:|[\t ])")
@@ -26,7 +28,8 @@ def parse_headers(data: bytes) -> dict[str, list[str]]:
     """Return lower-case header name -> its values in order; the body is left alone.
 
     Raises:
-        HeaderError: the headers are not UTF-8, or have line ends or lines that readers disagree on.
+        HeaderError: the headers are not UTF-8, hold a number too long to be read, or have line ends or lines
+            that readers disagree on.
     """
     try:
         text = header_block(data).decode("utf-8").replace("\r\n", "\n")
@@ -34,6 +37,8 @@ def parse_headers(data: bytes) -> dict[str, list[str]]:
         raise HeaderError("its headers are not UTF-8") from None
     if "\r" in text or "\0" in text:
         raise HeaderError("its headers hold control characters")
+    if _HUGE_NUMBER.search(text):
+        raise HeaderError("its headers hold a number of more than 1000 digits")
     # Lists of lines, joined once: adding to a string a million times takes a million copies.
     headers: dict[str, list[list[str]]] = {}
     values: list[list[str]] = []

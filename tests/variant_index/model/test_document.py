@@ -124,6 +124,10 @@ _RULES: dict[str, tuple[Callable[[Content], None], str]] = {
     "provider spelled wrong": (_set("providers", "a-b", to={"builtin": "x"}), "may hold only|must be"),
     "provider without shape": (_set("providers", "own", to={}), "exactly one of"),
     "provider with two shapes": (_set("providers", "own", "requires", to=["x"]), "exactly one of"),
+    "provider with a requirement nobody reads": (
+        _set("providers", "nvidia", "requires", to=["x>=" + "9" * 5000]),
+        "at most 1000",
+    ),
     "build provider": (_set("providers", "own", "build-requires", to=["x"]), "pyproject.toml only"),
     "no requirement": (_set("providers", "nvidia", "requires", to=[]), "must not be empty"),
     "requirement of two lines": (

@@ -90,6 +90,11 @@ def test_a_wheel_crosses_processes(tmp_path: Path) -> None:
         ({f"{INFO}/METADATA": b"Name: \xff\nVersion: 1.0\n"}, "not UTF-8"),
         ({f"{INFO}/METADATA": b" Name: demo\nVersion: 1.0\n"}, "begins with a blank"),
         ({f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\nRequires-Python: >\n =3\n"}, "control characters"),
+        ({f"{INFO}/METADATA": b"Name: demo\nVersion: %s\n" % (b"9" * 5000)}, "more than 1000 digits"),
+        (
+            {f"{INFO}/METADATA": b"Name: demo\nVersion: 1.0\nRequires-Python: >=%s\n" % (b"9" * 5000)},
+            "digits",
+        ),
         ({f"{INFO}/METADATA": b"Name: demo\nVersion: x\n"}, "METADATA is for version 'x'"),
         ({f"{INFO}/WHEEL": b"Tag: \xff\n"}, "WHEEL: its headers are not UTF-8"),
         ({f"{INFO}/entry_points.txt": b"\xff"}, "entry_points.txt is not UTF-8"),

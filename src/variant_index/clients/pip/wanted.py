@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["RequirementLine", "Wanted", "WantedError", "merge", "pin_hints", "requirement_lines"]
 
 _PATH: Final = re.compile(r"://|[/\\]|^\.|\.(?:whl|zip|tar\.gz|tgz|tar\.bz2|tar\.xz)(?:\[[^\]]*\])?$")
+_HUGE_NUMBER: Final = re.compile(r"(?<![0-9])[0-9]{1001}", re.ASCII)  # Python reads at most 4300 digits
 _HASH: Final = re.compile(r"([a-z0-9]{1,20}):([0-9a-fA-F]{1,256})")
 
 
@@ -221,6 +222,9 @@ def _wanted(name: str, wish: _Wish) -> Wanted:
 
 
 def _parse(line: RequirementLine) -> Requirement | None:
+    if _HUGE_NUMBER.search(line.text):
+        where = f"{line.place}: " if line.place else ""
+        raise WantedError(f"{where}{printable(line.text, 80)!r}: a number has more than 1000 digits")
     try:
         return Requirement(line.text)
     except InvalidRequirement as error:

@@ -39,6 +39,11 @@ def test_lines_of_one_project_are_one_wish() -> None:
     assert found["other"].specifier == SpecifierSet()
 
 
+def test_numbers_that_python_does_not_read() -> None:
+    with pytest.raises(WantedError, match=r"r\.txt, line 3: 'a>=9+…': a number has more than 1000 digits"):
+        wanted(RequirementLine("a>=" + "9" * 5000, "r.txt, line 3"))
+
+
 def test_markers_are_those_of_the_target() -> None:
     found = wanted("a; sys_platform == 'win32'", "b==1; sys_platform == 'win32'", "b==2", "c; extra == 'x'")
     assert found["a"].ignored == 'its marker sys_platform == "win32" is false for this interpreter'
