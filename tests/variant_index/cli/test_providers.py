@@ -130,13 +130,15 @@ def test_a_provider_takes_over_what_we_know_where_it_may(environment: dict[str, 
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    """A folder as an index: a package for acme hardware and for none."""
+    """A folder as an index: `thing` for acme hardware and for none, `only` for the former."""
     folder = tmp_path / "release"
     plugin = {"acme": {"requires": ["acme>=1"], "plugin-api": "acme_plugin:Plugin"}}
     variants: dict[str, dict[str, dict[str, list[str]]]] = {"fast": {"acme": {"speed": ["fast"]}}, "null": {}}
     for label, properties in variants.items():
         own = document({label: properties}, ["acme"], plugin)
-        make_wheel(folder / "thing", f"thing-1.0-py3-none-any-{label}.whl", variant_json=own)
+        make_wheel(folder, f"thing-1.0-py3-none-any-{label}.whl", variant_json=own)
+        if label != "null":
+            make_wheel(folder, f"only-1.0-py3-none-any-{label}.whl", variant_json=own)
     done = subprocess.run(
         [sys.executable, "-m", "variant_index.cli", "build", str(folder), "--out", str(tmp_path / "site")],
         capture_output=True,
@@ -163,6 +165,18 @@ def test_an_index_that_names_a_provider_runs_nothing(
     assert after["notes"] == []
 
 
+def test_variant_pip_names_the_provider_where_nothing_fits(
+    environment: dict[str, str], release: Path
+) -> None:
+    site = (release / "simple").as_uri()
+    done = _run(environment, "install", "only", "--index-url", site, "--dry-run", program="variant-pip")
+    assert done.returncode == 1
+    hints = [
+        line for line in done.stderr.splitlines() if "need the provider acme, which is not trusted" in line
+    ]
+    assert len(hints) == 1
+
+
 def test_variant_pip_trusts_and_installs(environment: dict[str, str], index: Index, release: Path) -> None:
     pin = provider_wheel(index.folder)
     site = (release / "simple").as_uri()
@@ -187,5 +201,17 @@ def test_variant_pip_trusts_and_installs(environment: dict[str, str], index: Ind
     assert done.returncode == 0, done.stderr
     assert "acme 1.2 is trusted from now on" in done.stderr
     assert "-fast.whl" in (target / "thing.py").read_text()
+    assert "not trusted" not in plain.stderr + done.stderr  # who gets something is not bothered
     listed = _run(environment, "list", "--trust-provider", pin, program="variant-pip")
     assert (listed.returncode, "goes with install" in listed.stderr) == (2, True)
+
+
+@pytest.mark.network
+def test_the_loader_comes_from_a_registry(tmp_path: Path) -> None:
+    pin = provider_wheel(tmp_path / "wheels", "variant_index_toy_provider")  # acme is a real project
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+    done = _run(environment, "providers", "trust", pin, "--find-links", str(tmp_path / "wheels"))
+    if done.returncode == 3:
+        pytest.skip(f"no variantlib from a package registry: {done.stderr.strip()[-200:]}")
+    assert done.returncode == 0, done.stderr
+    assert "acme :: speed :: fast, slow" in _run(environment, "providers", "query").stdout
