@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.variant_index.shim.family import NAME, add_family
+from tests.variant_index.upstream.fake_index import FakeIndex
 from variant_index.cli import main
 from variant_index.model.config_report import ConfigReport
 
@@ -83,3 +89,54 @@ def test_explain_says_what_a_project_decides(project: Path, capsys: pytest.Captu
     err = capsys.readouterr().err
     path = project / "pyproject.toml"
     assert f"note: {path} decides where packages come from: index-url, torch-index\n" in err
+
+
+@pytest.mark.parametrize("command", [["variant_pip"], ["run", "--", "pip"], ["run", "--", "uv", "pip"]])
+def test_installers_obey_a_projects_file(project: Path, command: list[str]) -> None:
+    program = "import sys; from variant_index.cli import main; sys.exit(main(sys.argv[1:]))"
+    start = ["-c", program, *command] if command[0] == "run" else ["-m", "variant_index.cli.variant_pip"]
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PIP_", "UV_", "VARIANT_INDEX_", "VIRTUAL_ENV"))
+    }
+    with FakeIndex() as index, FakeIndex() as empty:
+        add_family(index, project / "files")
+        variables = {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "VIRTUAL_ENV": sys.prefix,
+            "XDG_CACHE_HOME": str(project / "cache"),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": empty.url,
+            "PIP_NO_CACHE_DIR": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "UV_DEFAULT_INDEX": empty.url,
+            "UV_CACHE_DIR": str(project / "uv"),
+            "UV_NO_CONFIG": "1",
+        }
+
+        def install() -> tuple[int, str, list[str]]:
+            target = project / "target"
+            shutil.rmtree(target, ignore_errors=True)
+            done = subprocess.run(
+                [sys.executable, *start, "install", "--target", str(target), NAME],
+                env=variables,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            found = [path.read_text() for path in target.glob("*.dist-info/variant.json")]
+            return done.returncode, done.stderr, found
+
+        path = project / "variant-index.toml"
+        path.write_text(f"machine = 'cuda12.8'\ntorch-index = 'off'\n[route]\n{NAME} = '{index.url}'\n")
+        status, err, found = install()
+        assert status == 0, err
+        assert '"cu128"' in found[0]
+        assert f"note: {path} decides where packages come from: torch-index, route\n" in err
+        assert empty.requests == []
+        path.chmod(0o666)
+        status, err, found = install()
+        assert (status == 0, found) == (False, [])
+        assert f"warning: {path} is ignored: every user may write it" in err
