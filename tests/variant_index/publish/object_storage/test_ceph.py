@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -10,6 +11,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,37 @@ def test_publishers_killed_at_random_requests(ceph: Gateway, url: str, tmp_path:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(kill_at, random.sample(range(8, total), 8)))
+
+
+def test_eight_publishers_of_which_most_are_killed(ceph: Gateway, url: str, tmp_path: Path) -> None:
+    """Killed or suspended at random moments, and started again until each has published."""
+    wheels = [make_wheel(tmp_path, f"demo{n % 3}-{n}.0-py3-none-any.whl") for n in range(8)]
+    todo = wheels
+    for attempt in range(4):
+        running = [(wheel, start("add", url, [wheel], ceph.environment)) for wheel in todo]
+        if attempt < 2:
+            time.sleep(random.uniform(0.3, 1.5))
+            for number, (_, process) in enumerate(random.sample(running, len(running) * 2 // 3)):
+                _signal(process, signal.SIGKILL if number % 3 else signal.SIGSTOP)
+            time.sleep(random.uniform(0.2, 1))
+            for _, process in running:
+                _signal(process, signal.SIGCONT)
+        for _, process in running:
+            process.join(60)
+            assert process.exitcode in (0, -signal.SIGKILL)
+        todo = [wheel for wheel, process in running if process.exitcode != 0]
+        if not todo:
+            break
+    assert not todo
+    bucket = Bucket(url)
+    consistent(bucket)
+    assert {name for n in range(3) for name in listed(bucket, f"demo{n}")} == {wheel.name for wheel in wheels}
+
+
+def _signal(process: ForkServerProcess, number: int) -> None:
+    if process.is_alive() and process.pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _through(ceph: Gateway, address: str) -> dict[str, str]:
