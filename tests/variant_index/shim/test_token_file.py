@@ -60,5 +60,5 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(TokenFileError, match="it is a link"):
         kept_token(tmp_path / "link")
     (tmp_path / "file").write_text("")
-    with pytest.raises(TokenFileError, match="File exists|Not a directory"):
+    with pytest.raises(TokenFileError, match=r"File exists|Not a directory"):
         kept_token(tmp_path / "file" / "token")
