@@ -31,8 +31,8 @@ _ALLOWED: dict[str, set[str]] = {
     "upstream": {"errors", "model", "generations", "simple_api", "wheel"},
     "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
     "extensions": {"errors", "model"},
-    "publish": {"errors", "model", "simple_api", "wheel"},
     "provenance": {"errors", "model"},
+    "publish": {"errors", "model", "provenance", "simple_api", "wheel"},
     "repack": {"errors", "markers", "model", "torch_index", "wheel", "publish"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
     "upload": {"errors", "model", "publish"},
@@ -102,7 +102,7 @@ _PURE = [
 """Values in, values out: no file, network, process, clock or environment."""
 
 _EDGES = {
-    *("asyncio", "concurrent", "ctypes", "datetime", "fcntl", "ftplib", "getpass", "glob", "http", "io"),
+    *("asyncio", "concurrent", "ctypes", "fcntl", "ftplib", "getpass", "glob", "http", "io"),
     *("mmap", "multiprocessing", "os", "pathlib", "platform", "platformdirs", "random", "secrets", "select"),
     *("selectors", "shutil", "signal", "smtplib", "socket", "socketserver", "ssl", "subprocess", "tempfile"),
     *("threading", "time", "urllib.error", "urllib.request", "urllib3", "uuid", "webbrowser", "zipfile"),
@@ -167,6 +167,8 @@ def test_pure_rooms_touch_nothing_outside(path: Path) -> None:
         parts = module.split(".")
         assert not _EDGES & {".".join(parts[: n + 1]) for n in range(len(parts))}, module
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):  # `datetime` reads dates here, it never asks for today's
+            assert node.attr not in {"now", "today", "utcnow"}
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"open", "print", "input", "exec", "eval", "__import__"}
 
