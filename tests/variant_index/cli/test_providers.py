@@ -78,13 +78,19 @@ def test_what_is_not_exact_installs_nothing(environment: dict[str, str], index: 
 
 
 def test_pips_own_sources_are_used_and_nothing_else_of_it(environment: dict[str, str], index: Index) -> None:
-    configuration = Path(environment["HOME"], "pip.conf")
+    configuration = Path(environment["HOME"], ".config", "pip", "pip.conf")
+    configuration.parent.mkdir(parents=True)
     configuration.write_text(
-        f"[global]\nindex-url = {index.url}\n"
+        f"[global]\nindex-url = {index.url}\nextra-index-url =\nfind-links =\n"
         f"[install]\ntarget = {environment['HOME']}/elsewhere\nno-binary = :all:\n"
     )
     pin = provider_wheel(index.folder)
-    variables = {**environment, "PIP_CONFIG_FILE": str(configuration), "PIP_REQUIREMENT": "other.txt"}
+    variables = {
+        **environment,
+        "PIP_REQUIREMENT": "other.txt",
+        "XDG_CONFIG_HOME": str(configuration.parents[1]),
+    }
+    del variables["PIP_CONFIG_FILE"]
     done = _run(variables, "machine", "--trust-provider", pin, "--json")
     assert done.returncode == 0, done.stderr
     assert "acme" in json.loads(done.stdout)["properties"]
