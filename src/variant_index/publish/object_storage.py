@@ -37,6 +37,7 @@ _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
 
 _REASONS = (
     ("latest/api/token", "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    ("Missing", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both"),
     ("builder error", "AWS_ENDPOINT_URL is no address, or http:// without AWS_ALLOW_HTTP=true"),
     ("error sending request", "no connection to the server (AWS_ENDPOINT_URL, AWS_REGION)"),
     ("timed out", "the server does not answer in time"),

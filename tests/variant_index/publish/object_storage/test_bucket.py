@@ -446,6 +446,22 @@ def test_without_obstore_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) ->
         BucketStore(URL)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("AWS_ACCESS_KEY_ID", None, "set both"),
+        ("AWS_ALLOW_HTTP", "false", "AWS_ALLOW_HTTP=true"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "no connection"),
+    ],
+)
+def test_wrong_settings_are_named(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, remedy: str
+) -> None:
+    monkeypatch.delenv(variable) if value is None else monkeypatch.setenv(variable, value)
+    with pytest.raises(BucketError, match=remedy):
+        probe(Bucket(URL))
+
+
 def test_progress_is_told(server: S3Server, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     store = BucketStore(URL, progress=lambda *what: told.append(what))
