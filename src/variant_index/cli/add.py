@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from variant_index.cli.published import Bars, out_option, show_build, store_at, upload_time
+from variant_index.cli.published import Bars, base_url_option, out_option, show_build, store_at, upload_time
 
 __all__ = ["command"]
 
@@ -20,8 +20,9 @@ Examples:
 @click.command(name="add", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(path_type=Path))
 @out_option("The index's folder, made when missing, or s3://BUCKET/PREFIX.")
+@base_url_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(*, paths: tuple[Path, ...], out: Path | str, as_json: bool) -> int:
+def command(*, paths: tuple[Path, ...], out: Path | str, base_url: str | None, as_json: bool) -> int:
     """Add wheels and source distributions to an index; everything else in it stays.
 
     What is added must fit what is published of the same release: variants are combined with those of
@@ -31,5 +32,5 @@ def command(*, paths: tuple[Path, ...], out: Path | str, as_json: bool) -> int:
     from variant_index.publish.edit import add_files
 
     with Bars() as progress:
-        report = add_files(paths, store_at(out, progress), now=upload_time())
+        report = add_files(paths, store_at(out, progress), now=upload_time(), base_url=base_url)
     return show_build(report, as_json=as_json)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from variant_index.cli.published import Bars, out_option, show_build, store_at, upload_time
+from variant_index.cli.published import Bars, base_url_option, out_option, show_build, store_at, upload_time
 
 __all__ = ["command"]
 
@@ -46,6 +46,7 @@ Examples:
     metavar="tcp://HOST:PORT",
     help="Read the files on a Dask cluster, whose workers must see them under the same paths.",
 )
+@base_url_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     *,
@@ -57,6 +58,7 @@ def command(
     no_verify: bool,
     jobs: int | None,
     dask: str | None,
+    base_url: str | None,
     as_json: bool,
 ) -> int:
     """Write a static index that lists exactly the given wheels.
@@ -97,5 +99,6 @@ def command(
             reader=reader,
             linked=link,
             details=as_json,
+            base_url=base_url,
         )
     return show_build(report, as_json=as_json)

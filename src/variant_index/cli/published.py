@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bars",
+    "base_url_option",
     "counted",
     "existing_store",
     "out_option",
@@ -30,6 +32,8 @@ __all__ = [
     "store_at",
     "upload_time",
 ]
+
+_ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%+\-/]*)?", re.ASCII)
 
 
 def out_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -100,6 +104,23 @@ class Bars:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+
+def base_url_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that says where the index will be: None, or without a slash at the end."""
+
+    def check(_: object, __: object, value: str | None) -> str | None:
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise click.BadParameter("give the https address of the folder with simple/ and files/ in it")
+        return value.rstrip("/") if value is not None else None
+
+    return click.option(
+        "--base-url",
+        metavar="URL",
+        callback=check,
+        help="The https address where OUT will be; pages need it to name provenance objects "
+        "(FILE.provenance beside a file), which are published only then.",
+    )(function)
 
 
 def upload_time() -> str:

@@ -128,6 +128,12 @@ _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
     ("REL006", "error", "a sidecar brought along differs from the wheels", "remove the sidecar"),
     ("REL007", "error", "a file's name does not say which release it belongs to", "rename the file"),
     ("REL008", "error", "a published file would get other bytes", "give it another version or build number"),
+    (
+        "REL009",
+        "error",
+        "a provenance object is not about the file beside it",
+        "remove it, or attest the file again",
+    ),
     ("REL101", "warning", "no wheel for installers without variant support", "add a plain wheel"),
     ("REL102", "warning", "no providers, so that installers cannot evaluate the variants", _RELABEL),
     ("REL103", "warning", "uv will not use its own provider for a namespace", "set requires and plugin-api"),

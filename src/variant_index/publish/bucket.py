@@ -46,7 +46,7 @@ from variant_index.publish.plan import (
     Delete,
     Put,
     Step,
-    listed_path,
+    listed_paths,
     page_paths,
     plan_root,
 )
@@ -172,8 +172,8 @@ class BucketStore:
     def _listed(self, name: str, commit: Commit) -> set[str]:
         """Return the paths of the files that a project's page names."""
         page = self._page(name, commit)
-        paths = {listed_path(file) for file in page.files} if page is not None else set()
-        return {name for path in paths if path is not None for name in (path, f"{path}.metadata")}
+        files = page.files if page is not None else ()
+        return {path for file in files if page is not None for path in listed_paths(page, file)}
 
     def read(self, path: str) -> bytes:
         """See `Store`."""

@@ -69,6 +69,7 @@ def build_index(
     reader: Reader = read_files,
     linked: bool = False,
     details: bool = True,
+    base_url: str | None = None,
 ) -> BuildReport:
     """Make `out` an index that lists exactly the releases in `paths`.
 
@@ -85,6 +86,7 @@ def build_index(
         reader: reads the files.
         linked: whether the reader makes hard links to them.
         details: whether releases that are up to date are in the report one by one.
+        base_url: see `plan_project`.
 
     Raises:
         InputError: a path cannot be scanned, nothing at all can be published, or `out` cannot take it.
@@ -108,10 +110,10 @@ def build_index(
 
     def work() -> BuildReport:
         with (
-            Notes(notes, f"default-from {default_from} {linked}") as known,
+            Notes(notes, f"default-from {default_from} {linked} {base_url}") as known,
             tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch,
         ):
-            build = _Build(store, known, Path(scratch), now, default_from, progress, reader)
+            build = _Build(store, known, Path(scratch), now, default_from, progress, reader, base_url)
             return build.run(states, details=details)
 
     return attempt(store, work)
@@ -128,6 +130,7 @@ class _Build:
     default_from: str | None
     progress: Progress | None
     reader: Reader
+    base_url: str | None = None
     reports: list[ReleaseReport] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     dropped: list[ReleaseKey] = field(default_factory=list)
@@ -193,7 +196,9 @@ class _Build:
             releases, refused = self._releases(change.name, collect(sorted(ready, key=lambda r: str(r.path))))
             keep = {(change.name, version) for version in change.unchanged}
             keep |= {refusal.release for refusal in refused if refusal.release is not None}
-            plan = plan_project(change.name, releases, self.store.page(change.name), keep, self.now)
+            plan = plan_project(
+                change.name, releases, self.store.page(change.name), keep, self.now, base_url=self.base_url
+            )
             self.refusals += refused
             self.dropped += plan.dropped
             self.written.clear()

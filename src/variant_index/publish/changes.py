@@ -121,4 +121,6 @@ def is_settled(state: FileState, read_ns: int) -> bool:
         read_ns: when that was, nanoseconds since 1970.
     """
     coarse = state.mtime_ns % 1_000_000_000 == 0
-    return max(state.mtime_ns, state.ctime_ns) < read_ns - (_COARSE_NS if coarse else _FINE_NS)
+    return max(state.mtime_ns, state.ctime_ns, state.attested_ns) < read_ns - (
+        _COARSE_NS if coarse else _FINE_NS
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from variant_index.errors import printable
-from variant_index.publish.release import FoundSource, FoundWheel, Refusal, Release
+from variant_index.publish.release import Refusal, Release
 from variant_index.simple_api.page import ProjectPage
 
 __all__ = ["find_conflicts"]
@@ -23,8 +23,7 @@ def find_conflicts(
     """
     known = {file.filename: file for file in published.files} if published is not None else {}
     for release in releases:
-        files: tuple[FoundWheel | FoundSource, ...] = (*release.wheels, *release.sources)
-        for file in files:
+        for file in release.files:
             before = known.get(file.name)
             if before is not None and before.hashes.get("sha256") != file.sha256:
                 reason = (

@@ -8,6 +8,7 @@ __all__ = ["content_type"]
 
 _TYPES = (
     (".whl", "application/octet-stream"),
+    (".provenance", "application/json"),
     (".metadata", "text/plain; charset=utf-8"),
     ("-variants.json", "application/json"),
     (".tar.gz", "application/gzip"),

@@ -73,7 +73,14 @@ def parse_target(text: str) -> Target:
     return Target(key, text)
 
 
-def add_files(paths: Iterable[Path], store: Store, *, now: str, reader: Reader = read_files) -> BuildReport:
+def add_files(
+    paths: Iterable[Path],
+    store: Store,
+    *,
+    now: str,
+    reader: Reader = read_files,
+    base_url: str | None = None,
+) -> BuildReport:
     """Add wheels and source distributions to an index; everything else in it stays.
 
     A release that would have anything wrong with it, with what is published of it already, is refused
@@ -84,6 +91,7 @@ def add_files(paths: Iterable[Path], store: Store, *, now: str, reader: Reader =
         store: the index; an empty one is as good.
         now: the upload time of files that are new, `2026-01-31T12:00:00Z`.
         reader: reads the files.
+        base_url: see `plan_project`.
 
     Raises:
         InputError: a path cannot be scanned, there is nothing to add, or the store cannot take it.
@@ -98,7 +106,7 @@ def add_files(paths: Iterable[Path], store: Store, *, now: str, reader: Reader =
         with tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch:
             staging = Path(scratch) if store.scratch is not None else None
             found = collect(reader(states, staging))
-            return _Addition(store, now, found).run(states)
+            return _Addition(store, now, found, base_url).run(states)
 
     return attempt(store, work)
 
@@ -106,8 +114,8 @@ def add_files(paths: Iterable[Path], store: Store, *, now: str, reader: Reader =
 class _Addition:
     """One attempt to add files."""
 
-    def __init__(self, store: Store, now: str, found: Scan) -> None:
-        self._store, self._now, self._found = store, now, found
+    def __init__(self, store: Store, now: str, found: Scan, base_url: str | None) -> None:
+        self._store, self._now, self._found, self._base_url = store, now, found, base_url
         self._reports: list[ReleaseReport] = []
         self._refusals: list[Refusal] = []
         self._written: set[str] = set()
@@ -143,7 +151,7 @@ class _Addition:
             releases, refusals = self._releases(found, page)
             self._refusals += refusals
             keep = listed_keys(page) - {release.key for release in releases} if page is not None else ()
-            plan = plan_project(name, releases, page, keep, self._now)
+            plan = plan_project(name, releases, page, keep, self._now, base_url=self._base_url)
             if not releases or plan.page is None:
                 continue
             published.add(name)

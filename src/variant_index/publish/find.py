@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import SIDECAR_SUFFIX
-from variant_index.publish.release import FILE_SUFFIXES
+from variant_index.publish.release import FILE_SUFFIXES, PROVENANCE
 
 __all__ = ["FileState", "InputPathError", "find_files", "find_states", "state_of"]
 
@@ -29,6 +29,7 @@ class FileState(NamedTuple):
         ctime_ns: when it changed in any way (where the system knows), nanoseconds since 1970; 0 where
             that does not count.
         inode: its number in the file system.
+        attested_ns: when its provenance object (`NAME.provenance`) changed, 0 without one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FileState(NamedTuple):
     mtime_ns: int = 0
     ctime_ns: int = 0
     inode: int = 0
+    attested_ns: int = 0
 
 
 def find_states(
@@ -83,6 +85,7 @@ def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Pa
 def _walk(folder: str, real: str, excluded: str | None, found: dict[str, FileState]) -> None:
     if real == excluded:
         return
+    attested: dict[str, int] = {}
     try:
         with os.scandir(folder) as entries:
             # A rebuild of a large index consists of this loop.
@@ -100,8 +103,22 @@ def _walk(folder: str, real: str, excluded: str | None, found: dict[str, FileSta
                     )
                 elif entry.is_dir(follow_symlinks=False) and not name.startswith("."):
                     _walk(entry.path, os.path.join(real, name), excluded, found)  # noqa: PTH118 -- faster
+                elif name.endswith(PROVENANCE):
+                    attested[entry.path.removesuffix(PROVENANCE)] = _changed_ns(entry)
     except OSError as error:
         raise InputPathError(f"{printable(str(error.filename))}: {error.strerror}") from None
+    for path, changed in attested.items():
+        if path in found:
+            found[path] = found[path]._replace(attested_ns=changed)
+
+
+def _changed_ns(file: Path | os.DirEntry[str]) -> int:
+    """Return when a file changed in any way; 0 when there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def state_of(path: Path) -> FileState:
@@ -111,5 +128,11 @@ def state_of(path: Path) -> FileState:
     except OSError:
         return FileState(path.name, str(path))
     return FileState(
-        path.name, str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+        path.name,
+        str(path),
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        _changed_ns(path.with_name(path.name + PROVENANCE)),
     )

@@ -35,7 +35,7 @@ from pathlib import Path
 from variant_index.errors import printable
 from variant_index.publish.dropped import DroppedFiles
 from variant_index.publish.lock import lock_folder
-from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_path, page_paths
+from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_paths, page_paths
 from variant_index.publish.published_page import read_published_page
 from variant_index.publish.reading import file_sha256
 from variant_index.publish.staging import PART, Staging, finish_switch, write
@@ -181,8 +181,8 @@ class FolderStore:
 
     def _listed(self, name: str) -> frozenset[str]:
         page = self.page(name) if name else None
-        paths = [listed_path(file) for file in page.files] if page is not None else []
-        return frozenset(name for path in paths if path is not None for name in (path, f"{path}.metadata"))
+        files = page.files if page is not None else ()
+        return frozenset(path for file in files if page is not None for path in listed_paths(page, file))
 
 
 def _stamp(folder: str) -> str:

@@ -191,7 +191,7 @@ class Notes:
 
 
 def _text(state: FileState) -> str:
-    return f"{state.size} {state.mtime_ns} {state.ctime_ns} {state.inode}"
+    return f"{state.size} {state.mtime_ns} {state.ctime_ns} {state.inode} {state.attested_ns}"
 
 
 def _file_row(noted: tuple[FileState, FileNote]) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 from variant_index.model.document import write_document
 from variant_index.model.filename import SIDECAR_SUFFIX, sidecar_filename
-from variant_index.publish.release import FoundSource, FoundWheel, Release, ReleaseKey, release_of
+from variant_index.publish.release import PROVENANCE, FoundSource, FoundWheel, Release, ReleaseKey, release_of
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_html, render_json, render_root_html, render_root_json
 
@@ -33,6 +33,7 @@ __all__ = [
     "Put",
     "Step",
     "listed_path",
+    "listed_paths",
     "page_paths",
     "plan_page",
     "plan_project",
@@ -123,12 +124,25 @@ def listed_path(file: ProjectFile) -> str | None:
     return path if ours else None
 
 
+def listed_paths(page: ProjectPage, file: ProjectFile) -> list[str]:
+    """Return the paths of a file on one of our pages and of what lies beside it, relative to the index."""
+    path = listed_path(file)
+    if path is None:
+        return []
+    # The address of a provenance object is a full one, and may name a host that the index was once at.
+    _, ours, rest = unquote(file.provenance or "").rpartition(f"/{FILES}{page.name}/")
+    provenance = [f"{FILES}{page.name}/{rest}"] if ours and ".." not in rest.split("/") else []
+    return [path, *([f"{path}.metadata"] if file.core_metadata else []), *provenance]
+
+
 def plan_project(
     name: str,
     releases: Iterable[Release],
     published: ProjectPage | None,
     keep: Iterable[ReleaseKey],
     now: str,
+    *,
+    base_url: str | None = None,
 ) -> Plan:
     """Plan a project that lists exactly `releases`, and what is published already of `keep`.
 
@@ -139,6 +153,8 @@ def plan_project(
             yanked.
         keep: releases that were refused this time: what is listed of them stays as it is.
         now: the upload time of new files, `2026-01-31T12:00:00Z`.
+        base_url: where the index will be, https and without a slash at the end; provenance objects are
+            published only when that is known, because pages give their full address (PEP 740).
     """
     releases = sorted(releases, key=lambda release: release.key)
     kept = frozenset(keep)
@@ -150,6 +166,10 @@ def plan_project(
     steps: list[Step] = []
     for release in releases:
         entries = list(_entries(release, sidecars[release.key], folder, known, now))
+        if base_url is not None:
+            objects = _provenance(name, release)
+            entries = [_attested(entry, objects.get(entry.filename), base_url) for entry in entries]
+            steps += objects.values()
         steps += _file_steps(release, sidecars[release.key], entries)
         listed += entries
     page = ProjectPage(name, tuple(sorted(listed, key=lambda file: file.filename))) if listed else None
@@ -157,7 +177,7 @@ def plan_project(
         steps += plan_page(page)
     elif published is not None:
         steps += [Delete(path) for path in page_paths(name)]
-    steps += _gone(before, listed)
+    steps += _gone(published, page)
     stays = kept.union(release.key for release in releases)
     keys = {release_of(file.filename) for file in before}
     return Plan(
@@ -216,15 +236,37 @@ def _copy(file: FoundWheel | FoundSource, path: str) -> Copy:
     return Copy(path, file.copy or file.path, file.sha256, file.size, file.copy is not None)
 
 
-def _gone(before: Iterable[ProjectFile], after: Iterable[ProjectFile]) -> Iterator[Delete]:
+def _provenance(name: str, release: Release) -> dict[str, Put]:
+    """Return what publishes the provenance objects of a release, by the names of the files they are about.
+
+    Each lies in a folder named by its own digest: what is attested later must not change it.
+    """
+    return {
+        file.name: Put(
+            f"{FILES}{name}/{_digest(file.provenance)[:32]}/{file.name}{PROVENANCE}", file.provenance
+        )
+        for file in release.files
+        if file.provenance is not None
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _attested(entry: ProjectFile, step: Put | None, base_url: str) -> ProjectFile:
+    return replace(entry, provenance=f"{base_url}/{quote(step.path)}") if step is not None else entry
+
+
+def _gone(before: ProjectPage | None, after: ProjectPage | None) -> Iterator[Delete]:
     """Yield what removes the files that no page names any more."""
-    paths = {listed_path(file) for file in after}
-    for file in before:
-        path = listed_path(file)
-        if path is not None and path not in paths:
-            yield Delete(path)
-            if file.core_metadata:
-                yield Delete(f"{path}.metadata")
+    if before is None:
+        return
+    stay = (
+        {path for file in after.files for path in listed_paths(after, file)} if after is not None else set()
+    )
+    for file in before.files:
+        yield from (Delete(path) for path in listed_paths(before, file) if path not in stay)
 
 
 def plan_page(page: ProjectPage) -> tuple[Put, Put]:
@@ -244,12 +286,9 @@ def plan_root(names: Iterable[str]) -> tuple[Put, Put]:
 
 def release_files(page: ProjectPage, key: ReleaseKey) -> list[str]:
     """Return the paths of a release's own files, relative to the index (pages are shared by releases)."""
-    paths = []
-    for file in page.files:
-        path = listed_path(file)
-        if path is not None and release_of(file.filename) == key:
-            paths += [path, f"{path}.metadata"] if file.core_metadata else [path]
-    return paths
+    return [
+        path for file in page.files if release_of(file.filename) == key for path in listed_paths(page, file)
+    ]
 
 
 def _entries(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -15,10 +17,23 @@ from typing import TypeVar
 from variant_index.errors import InputError, printable
 from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
 from variant_index.model.filename import SIDECAR_SUFFIX, FilenameError
-from variant_index.publish.release import FoundSidecar, FoundSource, FoundWheel, Refusal, release_of
+from variant_index.provenance.attestation import (
+    MAX_OBJECT_BYTES,
+    ProvenanceError,
+    check_binding,
+    parse_provenance,
+)
+from variant_index.publish.release import (
+    PROVENANCE,
+    FoundSidecar,
+    FoundSource,
+    FoundWheel,
+    Refusal,
+    release_of,
+)
 from variant_index.wheel.read import read_wheel
 
-__all__ = ["Reading", "ReleaseNameError", "file_sha256", "read_file"]
+__all__ = ["ForeignProvenanceError", "Reading", "ReleaseNameError", "file_sha256", "read_file"]
 
 _PIECE = 1 << 20
 
@@ -27,6 +42,12 @@ class ReleaseNameError(FilenameError):
     """A file's name does not say which release it belongs to."""
 
     rule = "REL007"
+
+
+class ForeignProvenanceError(InputError):
+    """The provenance object beside a file cannot be read, or says something about another file."""
+
+    rule = "REL009"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +94,12 @@ def read_file(
             )
         copy, sha256, size = _read_once(path, staging, link=link)
         if not path.name.endswith(".whl"):
-            return Reading(path, sha256, FoundSource(path, path.name, size, sha256, copy))
-        return _read_wheel(path, sha256, copy, verify, on_bytes)
+            source = FoundSource(path, path.name, size, sha256, copy)
+            return Reading(path, sha256, replace(source, provenance=_read_provenance(path, sha256)))
+        reading = _read_wheel(path, sha256, copy, verify, on_bytes)
+        if isinstance(reading.found, FoundWheel) and (provenance := _read_provenance(path, sha256)):
+            return replace(reading, found=replace(reading.found, provenance=provenance))
+        return reading
     except InputError as error:
         refusal = Refusal(release_of(path.name), str(error), error.rule, str(path))
     except OSError as error:
@@ -202,6 +227,29 @@ def _read_wheel(
     errors = [finding for finding in findings if finding.rule.severity == "error"]
     refusals = tuple(Refusal(release, str(error), error.code, error.path) for error in errors)
     return Reading(path, sha256, wheel, refusals)
+
+
+def _read_provenance(path: Path, sha256: str) -> bytes | None:
+    """Return the provenance object beside a file, None without; its signatures are not looked at."""
+    place = path.with_name(path.name + PROVENANCE)
+    try:
+        with place.open("rb") as file:
+            data = file.read(MAX_OBJECT_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ForeignProvenanceError(f"{printable(str(place))}: {error.strerror}") from None
+    try:
+        for attestation in parse_provenance(data, place.name):
+            check_binding(base64.b64decode(attestation.statement), path.name, sha256)
+        if "attestation_bundles" not in json.loads(data):
+            raise ProvenanceError("one attestation alone is not a provenance object")
+    except ProvenanceError as error:
+        problem = str(error).removeprefix(f"{place.name}: ")
+        raise ForeignProvenanceError(
+            f"{printable(str(place))}: {problem}; remove it, or attest again"
+        ) from None
+    return data
 
 
 def _read_document(path: Path) -> bytes:

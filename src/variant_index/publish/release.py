@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE_SUFFIXES",
+    "PROVENANCE",
     "FoundSidecar",
     "FoundSource",
     "FoundWheel",
@@ -35,6 +36,9 @@ __all__ = [
 _SOURCE_SUFFIX = ".tar.gz"
 FILE_SUFFIXES = (".whl", _SOURCE_SUFFIX, SIDECAR_SUFFIX)
 """How the names of the files end that an index is made of."""
+
+PROVENANCE = ".provenance"
+"""What the name of a file's provenance object (PEP 740) has behind the file's name."""
 
 _STEM = re.compile(r"([A-Za-z0-9][A-Za-z0-9._\-]*?)-([A-Za-z0-9][A-Za-z0-9._!+]*)", re.ASCII)
 
@@ -58,6 +62,7 @@ class FoundWheel:
         copy: a copy made while it was read, that may be moved to where it is published, with a file
             `NAME.metadata` beside it; None without.
         published: whether the index has it already, with these bytes; then `metadata` may be missing.
+        provenance: the provenance object that lies beside it, None without.
     """
 
     path: Path
@@ -70,6 +75,7 @@ class FoundWheel:
     findings: tuple[Finding, ...] = ()
     copy: Path | None = None
     published: bool = False
+    provenance: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -88,6 +94,7 @@ class FoundSource:
         sha256: hexadecimal digest of the whole file.
         copy: see `FoundWheel`.
         published: see `FoundWheel`.
+        provenance: see `FoundWheel`.
     """
 
     path: Path
@@ -96,6 +103,7 @@ class FoundSource:
     sha256: str
     copy: Path | None = None
     published: bool = False
+    provenance: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +156,11 @@ class Release:
     def title(self) -> str:
         """The release as messages call it: `torch 2.9.0`."""
         return " ".join(self.key)
+
+    @property
+    def files(self) -> tuple[FoundWheel | FoundSource, ...]:
+        """The wheels, then the source distributions."""
+        return (*self.wheels, *self.sources)
 
     @property
     def variants(self) -> tuple[FoundWheel, ...]:

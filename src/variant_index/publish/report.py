@@ -31,6 +31,12 @@ def release_report(
     warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
     if default_from is not None and release.variants and uncovered(release):
         warnings.append(f"{release.title}: no variant {default_from!r} to make its plain wheel from")
+    linked = {file.filename for file in page.files if file.provenance is not None}
+    if any(file.provenance is not None and file.name not in linked for file in release.files):
+        warnings.append(
+            f"{release.title}: its provenance objects are not published, because pages name their full "
+            "address; say where the index will be with --base-url https://..."
+        )
     return ReleaseReport(
         name=release.key[0],
         version=release.key[1],

@@ -16,7 +16,7 @@ def read(data: bytes, *headers: tuple[str, str], limit: int = 1000, seconds: flo
     message = Message()
     for key, value in headers:
         message[key] = value
-    return b"".join(read_body(io.BufferedReader(io.BytesIO(data)), message, limit, seconds))  # type: ignore[arg-type]
+    return b"".join(read_body(io.BufferedReader(io.BytesIO(data)), message, limit, seconds))
 
 
 CHUNKED = ("Transfer-Encoding", "chunked")

@@ -114,7 +114,7 @@ def twine(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("twine") / "venv"
     uv_bin = uv.find_uv_bin()
     subprocess.run([uv_bin, "--quiet", "venv", "--python", sys.executable, place], check=True)
-    command = [uv_bin, "--quiet", "pip", "install", "--python", place, _TWINE]
+    command = [uv_bin, "--quiet", "pip", "install", "--python", str(place), _TWINE]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no {_TWINE} from a package registry: {done.stderr.strip()[-200:]}")
