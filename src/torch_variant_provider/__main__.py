@@ -47,18 +47,19 @@ def main(arguments: list[str]) -> int:
         return 2
     end_within(seconds)
     report = examine()
+    for warning in report.warnings:
+        sys.stderr.write(f"{WARNING}{warning}\n")
     if as_json:
         import json
 
-        for warning in report.warnings:
-            sys.stderr.write(f"{WARNING}{warning}\n")
         sys.stdout.write(json.dumps(report.profile(), indent=2) + "\n")
     else:
         from torch_variant_provider.table import profile_table
 
+        notes = [note for note in report.notes if note not in report.warnings]
         if not report.facts:
             sys.stdout.write("No GPU driver was found.\n\n")
-        sys.stdout.write(profile_table(report.facts, report.properties, report.notes))
+        sys.stdout.write(profile_table(report.facts, report.properties, notes))
     return UNANSWERED if report.unanswered else 0
 
 

@@ -44,6 +44,12 @@ def test_the_table(nvml_folder: Path) -> None:
     assert done.stderr == ""
 
 
+def test_a_bad_value() -> None:
+    done = run(NV_VARIANT_PROVIDER_FORCE_SM_ARCH="bad")
+    assert done.stderr.startswith("warning: NV_VARIANT_PROVIDER_FORCE_SM_ARCH: 'bad' is not a list")
+    assert "'bad'" not in done.stdout
+
+
 def test_a_machine_without_gpu() -> None:
     done = run()
     assert done.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,20 @@ def command(
     """
     settings = detection_settings(configured(given, *DETECTION))
     trust_providers(trust_provider, own_pip_variables, say, enabled=settings.providers.enabled)
-    # In the table every warning is one of the notes.
-    profile = _examine(settings, quiet=not as_json)
+    warned: set[str] = set()
+
+    def warn(line: str) -> None:
+        warned.add(line)
+        _warn(line)
+
+    profile = _examine(settings, warn)
     if as_json:
         click.echo(profile.model_dump_json(indent=2))
     else:
         if settings.machine is None and _GPUS.isdisjoint(profile.facts):
             click.echo("No GPU driver was found.\n")
-        click.echo(_table(profile), nl=False)
+        notes = [note for note in profile.notes if printable(note, 400) not in warned]
+        click.echo(_table(profile, notes), nl=False)
     if settings.machine is None:
         from variant_index.detection.this_machine import settled
 
@@ -74,22 +81,16 @@ def command(
         click.echo(f"wrote {file}", err=True)
 
 
-def _examine(settings: DetectionSettings, *, quiet: bool) -> MachineProfile:
+def _examine(settings: DetectionSettings, warn: Callable[[str], None]) -> MachineProfile:
     if settings.machine is not None:
-        return settings.profile(_warn)
+        return settings.profile(warn)
     from variant_index.detection.this_machine import examine_machine
 
-    return examine_machine(
-        settings.timeout, _ignore if quiet else _warn, settings.on_failure, settings.providers
-    )
+    return examine_machine(settings.timeout, warn, settings.on_failure, settings.providers)
 
 
 def _warn(line: str) -> None:
     say("warning", printable(line, 400))
-
-
-def _ignore(_line: str) -> None:
-    pass
 
 
 def _write(file: Path, profile: MachineProfile) -> None:
@@ -116,7 +117,7 @@ def _write(file: Path, profile: MachineProfile) -> None:
         raise InputError(f"{printable(str(file))}: it cannot be written: {error.strerror}") from None
 
 
-def _table(profile: MachineProfile) -> str:
+def _table(profile: MachineProfile, notes: Sequence[str]) -> str:
     return profile_table(
         {
             namespace: {name: (fact.value, fact.source) for name, fact in found.items()}
@@ -126,5 +127,5 @@ def _table(profile: MachineProfile) -> str:
             namespace: {feature: list(values) for feature, values in features.items()}
             for namespace, features in profile.supported().items()
         },
-        profile.notes,
+        list(notes),
     )
