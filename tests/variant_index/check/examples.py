@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.making import NVIDIA_PROVIDER, document, make_wheel, zip_bytes
+from tests.variant_index.provenance.test_attestation import DATA
 from tests.variant_index.publish.family import CU128, CU130, NULL, make_variant
 from variant_index.model.document import write_document
 from variant_index.publish.combine import combine
@@ -85,6 +86,11 @@ def other_sidecar(folder: Path) -> None:
     assert found is not None
     data = write_document(combine([(path.name, found)])).replace(b"12.8", b"12.9")
     (folder / "demo-1.0-variants.json").write_bytes(data)
+
+
+def foreign_provenance(folder: Path) -> None:
+    path = make_wheel(folder, NAME)
+    path.with_name(f"{NAME}.provenance").write_bytes(DATA.read_bytes())
 
 
 def too_many_labels(folder: Path) -> None:
@@ -232,6 +238,7 @@ EXAMPLES: dict[str, list[Example]] = {
         lambda folder: (folder / "demo.tar.gz").write_bytes(b""),
         lambda folder: (folder / "demo-variants.json").write_bytes(b"{}"),
     ],
+    "REL009": [foreign_provenance],
     "REL101": [lambda folder: make_variant(folder, LABELLED, CU128)],
     "REL102": [release(without_providers())],
     "REL103": [
