@@ -7,6 +7,7 @@ nothing needs to be root. Everything listens on loopback and ends with the `with
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import hmac
 import json
@@ -324,6 +325,7 @@ rgw dns s3website name = localhost
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one system call
             )
         self._running.append((command[0], process))
 
@@ -341,6 +343,11 @@ rgw dns s3website name = localhost
             except OSError:
                 time.sleep(0.1)
         raise TimeoutError(f"no answer within {_START_SECONDS} s")
+
+
+def _end_with_parent() -> None:
+    """Have the kernel kill this process when the tests are killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _free_ports(count: int) -> list[int]:
