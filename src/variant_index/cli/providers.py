@@ -52,7 +52,8 @@ def command() -> None:
 @_JSON
 def list_command(*, as_json: bool) -> int:
     """List the providers that you trust, what they answer for, and their hashes. Runs none."""
-    from variant_index.providers.remembered import providers_folder, read_remembered
+    from variant_index.providers.folder import providers_folder
+    from variant_index.providers.remembered import read_remembered
 
     providers = read_remembered(providers_folder())
     if as_json:
@@ -121,7 +122,7 @@ def forget_command(*, name: str, as_json: bool) -> int:
     """Trust a provider no longer and remove its files. Ends with status 1 when it is not trusted."""
     from packaging.utils import canonicalize_name
 
-    from variant_index.providers.remembered import providers_folder
+    from variant_index.providers.folder import providers_folder
     from variant_index.providers.trust import forget
 
     provider = forget(providers_folder(), canonicalize_name(name))
@@ -143,8 +144,9 @@ def query_command(*, names: Sequence[str], as_json: bool, **given: Any) -> int:
     """
     from packaging.utils import canonicalize_name
 
+    from variant_index.providers.folder import providers_folder
     from variant_index.providers.query import ask_providers
-    from variant_index.providers.remembered import providers_folder, read_remembered
+    from variant_index.providers.remembered import read_remembered
 
     settings = detection_settings(configured(given, *DETECTION)).providers
     root = providers_folder()
@@ -183,7 +185,7 @@ def _report(
     from variant_index.model.machine import MachineProfile
     from variant_index.model.providers_report import PinReport, ProviderReport
     from variant_index.providers.environment import environment_python
-    from variant_index.providers.remembered import providers_folder
+    from variant_index.providers.folder import providers_folder
 
     is_answer = isinstance(answer, MachineProfile)
     return ProviderReport(

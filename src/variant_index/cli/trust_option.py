@@ -87,7 +87,7 @@ def trust_providers(
         return []
     if not enabled:
         raise InputError(f"{OPTION}: providers are off (`variant-index config` says why), so it does nothing")
-    from variant_index.providers.remembered import providers_folder
+    from variant_index.providers.folder import providers_folder
     from variant_index.providers.request import parse_request
     from variant_index.providers.trust import trust
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from torch_variant_provider.presence import driver_present
@@ -78,6 +77,8 @@ def examine_machine(
     warn = warn or _to_stderr
     if not (asked := trusted_providers(providers)):
         return _examine(timeout, warn, on_failure)
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as beside:
         answers = beside.submit(ask_trusted, asked, providers.timeout, on_failure)
         own = _examine(timeout, warn, on_failure)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from variant_index.detection.failure import DetectionError
 from variant_index.model.machine import MachineProfile
-from variant_index.providers.answer import without_answer
-from variant_index.providers.query import ask_providers
-from variant_index.providers.remembered import TrustedProvider, providers_folder, read_remembered
+from variant_index.providers.folder import TRUSTED, providers_folder
 from variant_index.providers.settings import ProviderSettings
+
+if TYPE_CHECKING:
+    from variant_index.providers.remembered import TrustedProvider
 
 __all__ = ["ask_trusted", "trusted_providers"]
 
 
 def trusted_providers(settings: ProviderSettings) -> tuple[TrustedProvider, ...]:
-    """Return whom to ask.
+    """Return whom to ask; most users trust nobody, and for them nothing is loaded.
 
     Raises:
         ProviderError: the list of trusted providers is damaged, or others may have written it.
     """
-    return read_remembered(providers_folder()) if settings.enabled else ()
+    folder = providers_folder()
+    if not settings.enabled or not os.path.lexists(folder / TRUSTED):
+        return ()
+    from variant_index.providers.remembered import read_remembered
+
+    return read_remembered(folder)
 
 
 def ask_trusted(
@@ -37,6 +43,9 @@ def ask_trusted(
     Raises:
         DetectionError: one failed, and `on_failure` is `error`.
     """
+    from variant_index.providers.answer import without_answer
+    from variant_index.providers.query import ask_providers
+
     profiles = []
     answers = ask_providers(providers_folder(), providers, timeout, os.environ)
     for provider, answer in zip(providers, answers, strict=True):

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from variant_index.errors import printable
 from variant_index.model.validation import first_rule
 from variant_index.providers.failure import ProviderError
+from variant_index.providers.folder import TRUSTED
 from variant_index.providers.request import PLUGIN_API
 
 try:
@@ -23,9 +24,8 @@ try:
 except ModuleNotFoundError:  # Windows: two processes at once are not noticed there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["TrustedProvider", "locked", "providers_folder", "read_remembered", "write_remembered"]
+__all__ = ["TrustedProvider", "locked", "read_remembered", "write_remembered"]
 
-_FILE: Final = "trusted.json"
 _LOCK: Final = "lock"
 _MAX_BYTES: Final = 1 << 20
 
@@ -85,20 +85,13 @@ class _Document(_Strict):
         return self
 
 
-def providers_folder() -> Path:
-    """Return the folder of this user's providers, which may not exist."""
-    from platformdirs import user_data_path
-
-    return user_data_path("variant-index", appauthor=False) / "providers"
-
-
 def read_remembered(root: Path) -> tuple[TrustedProvider, ...]:
     """Return the providers that are trusted, by name; none where there is no file.
 
     Raises:
         ProviderError: the file is damaged, or others may have written it.
     """
-    path = root / _FILE
+    path = root / TRUSTED
     shown = printable(str(path))
     try:
         with path.open("rb") as file:
@@ -127,11 +120,11 @@ def write_remembered(root: Path, providers: Sequence[TrustedProvider]) -> None:
         OSError: it cannot be written.
     """
     document = _Document(version=1, providers=sorted(providers, key=lambda one: one.name))
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{_FILE}-", dir=root)  # mode 0600
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{TRUSTED}-", dir=root)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(document.model_dump_json(indent=2) + "\n")
-        Path(temporary).replace(root / _FILE)
+        Path(temporary).replace(root / TRUSTED)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from variant_index.detection.merged import merged, without
+from variant_index.detection.merged import merged, taken_over, without
 from variant_index.model.machine import Fact, MachineProfile
 
 
@@ -28,3 +28,10 @@ def test_without() -> None:
     less = without(both, {"a"})
     assert (less.properties, less.feature_order) == ({"b": {"f": ["2"]}}, {"b": ["f"]})
     assert (less.facts, less.notes, less.unanswered) == (both.facts, both.notes, {})
+
+
+def test_taken_over() -> None:
+    both = merged(profile("a", "1", unanswered={"a": "hung", "c": "hung"}), profile("b", "2"))
+    less = taken_over(both, {"a"})
+    assert (less.properties, less.feature_order) == ({"b": {"f": ["2"]}}, {"b": ["f"]})
+    assert (list(less.facts), less.notes, less.unanswered) == (["b"], both.notes, {"c": "hung"})
