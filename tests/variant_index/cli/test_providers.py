@@ -106,7 +106,7 @@ def test_a_failing_provider_is_a_warning(environment: dict[str, str], index: Ind
     done = _run(environment, "machine")
     assert done.returncode == 0
     assert "acme 1.2" in done.stdout
-    assert "note: provider acme 1.2 gave no answer for acme: it printed something" in done.stdout
+    assert "warning: provider acme 1.2 gave no answer for acme: it printed something" in done.stderr
     assert _run(environment, "machine", "--on-detection-failure", "error").returncode == 3
     assert _run(environment, "providers", "query").returncode == 1
 
