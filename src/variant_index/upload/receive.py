@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from variant_index.errors import printable
 from variant_index.model.filename import SIDECAR_SUFFIX
@@ -23,7 +25,12 @@ _MAX_VALUE = 1024
 _MAX_NAME = 240
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!\-]*", re.ASCII)
 
-_FIELDS = (":action", "protocol_version", "sha256_digest", "md5_digest", "blake2_256_digest")
+_DIGESTS: dict[str, Callable[[], Any]] = {
+    "sha256_digest": hashlib.sha256,
+    "blake2_256_digest": partial(hashlib.blake2b, digest_size=32),
+    "md5_digest": partial(hashlib.md5, usedforsecurity=False),
+}
+_FIELDS = (":action", "protocol_version", *_DIGESTS)
 
 
 class UploadFormError(FormError):
@@ -55,7 +62,7 @@ def receive_file(form: FormReader, folder: Path, max_bytes: int) -> Path:
                     raise UploadFormError("the form has two files; send one upload for each")
                 name = _checked_name(part.filename)
                 place = folder / secrets.token_hex(8) / name
-                digests = _store(form.content(), place, max_bytes)
+                digests = _store(form.content(), place, max_bytes, _named(values))
                 continue
             value = bytearray()
             for piece in form.content():
@@ -94,10 +101,9 @@ def _checked_name(filename: str | None) -> str:
     return filename
 
 
-def _store(pieces: Iterable[bytes], place: Path, max_bytes: int) -> dict[str, str]:
-    """Write a file and return its digests by field name."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    blake2 = hashlib.blake2b(digest_size=32)
+def _store(pieces: Iterable[bytes], place: Path, max_bytes: int, wanted: Iterable[str]) -> dict[str, str]:
+    """Write a file and return the wanted digests by field name."""
+    hashes = {field: _DIGESTS[field]() for field in wanted}
     size = 0
     place.parent.mkdir(mode=0o700)
     # The file's mode follows the umask: it is moved into the index, for any web server to read.
@@ -108,17 +114,17 @@ def _store(pieces: Iterable[bytes], place: Path, max_bytes: int) -> dict[str, st
                 raise UploadFormError(
                     f"{place.name}: larger than {max_bytes >> 20} MiB, which this server takes (--max-upload)"
                 )
-            sha256.update(piece)
-            md5.update(piece)
-            blake2.update(piece)
+            for digest in hashes.values():
+                digest.update(piece)
             view = memoryview(piece)
             while view:
                 view = view[file.write(view) :]
-    return {
-        "sha256_digest": sha256.hexdigest(),
-        "md5_digest": md5.hexdigest(),
-        "blake2_256_digest": blake2.hexdigest(),
-    }
+    return {field: digest.hexdigest() for field, digest in hashes.items()}
+
+
+def _named(values: Mapping[str, str]) -> list[str]:
+    """Return the digests that a form names."""
+    return [field for field in _DIGESTS if values.get(field)]
 
 
 def _note(values: dict[str, str], name: str, value: bytes) -> None:
@@ -134,8 +140,10 @@ def _check_values(values: dict[str, str], digests: dict[str, str], name: str) ->
         raise UploadFormError(f"{printable(str(action))!r} is not a known :action; it must be file_upload")
     if values.get("protocol_version", "1") != "1":
         raise UploadFormError("the protocol_version is not 1, the only one known")
-    for field, digest in digests.items():
-        if values.get(field, "").lower() not in ("", digest):
+    for field in _named(values):
+        if field not in digests:
+            raise UploadFormError(f"the form's field {field} must come before the file")
+        if values[field].lower() != digests[field]:
             raise UploadFormError(
                 f"{name}: what arrived does not have the {field} that the form names; upload it again"
             )

@@ -159,6 +159,7 @@ def test_forms_that_are_no_upload(server: Running, plain: Path) -> None:
         [action, file, file],
         [action, action, file],
         [action, ('; name="content"', data)],
+        [action, file, ('; name="sha256_digest"', hashlib.sha256(data).hexdigest().encode())],
         [action, file, ('; name="x"', bytes((8 << 20) + 1))],
     ):
         assert server.post(form(parts))[0] == 400
