@@ -40,7 +40,3 @@ def use(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "object_storage: needs a real S3 server; its own CI stage")
