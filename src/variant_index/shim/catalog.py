@@ -219,6 +219,8 @@ class Catalog:
             return present(page, releases, documents, supported, tags, prefer=self._prefer)
 
         presented, kept, problems = present_verified(by, documents.by_version, self._verifier)
+        if presented.held_back is not None:
+            self._journal.hint(presented.held_back)
         presented, spliced = self._settler.settle(presented, releases, kept, supported)
         if self._every_variant:
             presented = with_every_variant(presented, releases)

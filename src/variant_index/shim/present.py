@@ -79,11 +79,13 @@ class Presented:
         name: the project's normal name.
         files: in the upstream page's order.
         warnings: what was hidden for another reason than the choice, one printable line each.
+        held_back: why the newest release that is held back is so, one line; None when none is.
     """
 
     name: str
     files: tuple[Listed, ...]
     warnings: tuple[str, ...]
+    held_back: str | None = None
 
 
 def present(
@@ -132,7 +134,8 @@ def present(
             files.append(_yanked(Listed(file), held.get(release_of_file.version)))
         elif (listed := kept.pop(file.filename, None)) is not None:
             files.append(_yanked(listed, held.get(release_of_file.version)))
-    return Presented(page.name, tuple(files), tuple(warnings))
+    newest = held[max(held)] if held else None
+    return Presented(page.name, tuple(files), tuple(warnings), newest)
 
 
 def held_back_releases(

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 from tests.making import document
-from tests.variant_index.shim.family import ANY, NAME, cpu_machine, cuda_machine
+from tests.variant_index.shim.family import (
+    ANY,
+    NAME,
+    cpu_machine,
+    cuda_machine,
+    write_release,
+    write_sidecar,
+)
+from tests.variant_index.shim.serving import running_shim
+from tests.variant_index.upstream.fake_index import FakeIndex
 from variant_index.model.document import VariantsDocument
 from variant_index.model.machine import MachineProfile
 from variant_index.selection.preference import Preference
@@ -79,6 +89,20 @@ def test_the_reason_names_what_is_missing_and_the_other_choice() -> None:
     )
     assert listed.chosen is not None
     assert listed.chosen.reason.startswith("pinned; ")
+
+
+def test_the_newest_one_is_named_to_those_who_asked_for_it(tmp_path: Path) -> None:
+    assert shown(CUDA_13).held_back is None
+    assert str(shown(CUDA_12).held_back).startswith(f"{NAME} 3.0 has no build for this machine's GPU (")
+    with FakeIndex() as index:
+        files = [index.add_file(path) for path in write_release(tmp_path, "1.0", ["cu126", "null"])]
+        files += [index.add_file(path) for path in write_release(tmp_path, "2.0", ["cu130", "null"])]
+        files += [index.add_file(write_sidecar(tmp_path, version=version)) for version in ("1.0", "2.0")]
+        index.add_project(NAME, files)
+        with running_shim(index.url, machine=lambda: CUDA_12) as shim:
+            shim.ask(f"{NAME}/")
+            assert len(shim.journal.hints) == 1
+            assert shim.journal.hints[0].startswith(f"{NAME} 2.0 has no build for this machine's GPU (")
 
 
 def test_who_prefers_the_newest_gets_it() -> None:
