@@ -48,7 +48,7 @@ class _Place(click.Path):
         super().__init__(file_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from variant_index.publish.object_storage import is_bucket_url
+        from variant_index.publish.bucket.object_storage import is_bucket_url
 
         return value if is_bucket_url(str(value)) else super().convert(value, param, ctx)
 
@@ -59,8 +59,8 @@ def store_at(out: Path | str, progress: Progress | None = None) -> Store:
     Raises:
         InputError: the address is not that of a bucket.
     """
-    from variant_index.publish.bucket import BucketStore
-    from variant_index.publish.folder import FolderStore
+    from variant_index.publish.bucket.store import BucketStore
+    from variant_index.publish.folder.store import FolderStore
 
     return FolderStore(out) if isinstance(out, Path) else BucketStore(out, progress=progress)
 

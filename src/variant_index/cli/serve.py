@@ -88,7 +88,7 @@ def _plain(stack: ExitStack, out: Path, port: int) -> IndexServer:
 
 
 def _server(stack: ExitStack, out: Path, port: int, token_file: Path | None, max_upload: int) -> IndexServer:
-    from variant_index.publish.folder import FolderStore
+    from variant_index.publish.folder.store import FolderStore
     from variant_index.upload.accept import open_uploads
     from variant_index.upload.server import UploadServer
     from variant_index.upload.token import find_token

@@ -30,7 +30,8 @@ from variant_index.publish.changes import (
 from variant_index.publish.conflicts import find_conflicts
 from variant_index.publish.default_wheel import sources_for_default, uncovered
 from variant_index.publish.find import FileState, find_states
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.staging import PART
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.group import group_releases
 from variant_index.publish.known import known_files, note_of
 from variant_index.publish.notes import Notes, ReleaseNote
@@ -39,7 +40,6 @@ from variant_index.publish.reading import Reading
 from variant_index.publish.release import Refusal, Release, ReleaseKey, Scan, release_of
 from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files, scan
-from variant_index.publish.staging import PART
 from variant_index.publish.store import Store
 from variant_index.simple_api.page import ProjectPage
 from variant_index.wheel.relabel import unlabel_wheel

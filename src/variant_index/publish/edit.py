@@ -15,13 +15,13 @@ from variant_index.publish.attempts import attempt
 from variant_index.publish.changes import group_states
 from variant_index.publish.conflicts import find_conflicts
 from variant_index.publish.find import FileState, find_states
+from variant_index.publish.folder.staging import PART
 from variant_index.publish.group import group_releases
 from variant_index.publish.listed import listed_files, listed_keys
 from variant_index.publish.plan import Step, plan_page, plan_project, plan_root
 from variant_index.publish.release import FILE_SUFFIXES, Refusal, Release, ReleaseKey, Scan, release_of
 from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files
-from variant_index.publish.staging import PART
 from variant_index.publish.store import Store
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 

@@ -12,7 +12,7 @@ from tests.variant_index.publish.family import CU128, CU130, make_family, make_v
 from variant_index.errors import InputError
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import NothingToPublishError, build_index
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.store import StoreError
 from variant_index.simple_api.page import ProjectPage
 

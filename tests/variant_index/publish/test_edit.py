@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.publish.crash import consistent_pages, pages
 from tests.variant_index.publish.family import CU128, CU130, make_family, make_variant, published_file
+from tests.variant_index.publish.folder.crash import consistent_pages, pages
 from variant_index.errors import InputError
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import build_index
 from variant_index.publish.edit import NotPublishedError, Target, add_files, parse_target, remove, yank
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.store import StoreError
 from variant_index.simple_api.page import ProjectFile
 

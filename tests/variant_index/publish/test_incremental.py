@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.making import make_wheel
-from tests.variant_index.publish.crash import consistent_pages, pages
 from tests.variant_index.publish.family import CU128, CU130, NULL, make_family, make_variant, published_file
+from tests.variant_index.publish.folder.crash import consistent_pages, pages
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import build_index
 from variant_index.publish.changes import compare, group_states, inputs_digest, is_settled
 from variant_index.publish.find import FileState, find_states
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.known import known_files
 from variant_index.publish.notes import FileNote, notes_file
 from variant_index.publish.reading import Reading

@@ -14,13 +14,13 @@ import pytest
 
 from tests.making import make_wheel
 from tests.variant_index.provenance.test_attestation import published, statement
-from tests.variant_index.publish.crash import pages
 from tests.variant_index.publish.family import CU128, make_variant
+from tests.variant_index.publish.folder.crash import pages
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import build_index
 from variant_index.publish.content_types import content_type
 from variant_index.publish.edit import add_files, parse_target, remove, yank
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.plan import listed_paths
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.store import FolderStore
 from variant_index.simple_api.render import JSON_TYPE
 from variant_index.upload.accept import open_uploads
 from variant_index.upload.server import UploadServer

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.publish.crash import consistent_pages
 from tests.variant_index.publish.family import CU128, CU130, make_variant
+from tests.variant_index.publish.folder.crash import consistent_pages
 from tests.variant_index.upload.sending import BOUNDARY, TOKEN, Running, form, running, upload_form
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.store import StoreError
@@ -310,7 +310,7 @@ def test_an_index_that_is_damaged(server: Running, plain: Path, variant: Path) -
 def test_a_full_disk(server: Running, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from variant_index.publish import exchange
+    from variant_index.publish.folder import exchange
 
     def full(_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -17,8 +17,8 @@ import uv
 
 from tests.making import make_wheel
 from tests.variant_index.publish.clients import client_environment, installed_file, pip_install
-from tests.variant_index.publish.crash import consistent_pages
 from tests.variant_index.publish.family import CU128, make_variant
+from tests.variant_index.publish.folder.crash import consistent_pages
 from tests.variant_index.upload.sending import TOKEN, upload_form
 
 _TWINE = "twine==7.0.0"

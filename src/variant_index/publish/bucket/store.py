@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from variant_index.publish.commit import (
+from variant_index.publish.bucket.commit import (
     NOTHING,
     Changes,
     Commit,
@@ -36,9 +36,11 @@ from variant_index.publish.commit import (
     project_of,
     projects,
 )
-from variant_index.publish.commit_log import CommitLog
-from variant_index.publish.object_storage import Bucket, BucketError, Stored
-from variant_index.publish.page_writer import PageWriter
+from variant_index.publish.bucket.commit_log import CommitLog
+from variant_index.publish.bucket.object_storage import Bucket, BucketError, Stored
+from variant_index.publish.bucket.page_writer import PageWriter
+from variant_index.publish.bucket.probe import Abilities, probe
+from variant_index.publish.bucket.uploads import Uploads
 from variant_index.publish.plan import (
     FILES,
     PAGES,
@@ -50,10 +52,8 @@ from variant_index.publish.plan import (
     page_paths,
     plan_root,
 )
-from variant_index.publish.probe import Abilities, probe
 from variant_index.publish.published_page import read_published_page
 from variant_index.publish.store import OnStep, OvertakenError, StoreError
-from variant_index.publish.uploads import Uploads
 from variant_index.simple_api.page import ProjectPage
 
 __all__ = ["GRACE_SECONDS", "BucketStore"]

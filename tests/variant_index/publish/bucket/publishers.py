@@ -10,10 +10,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from urllib.parse import unquote
 
-from variant_index.publish.bucket import BucketStore
+from variant_index.publish.bucket.object_storage import Bucket
+from variant_index.publish.bucket.store import BucketStore
 from variant_index.publish.build import build_index
 from variant_index.publish.edit import add_files
-from variant_index.publish.object_storage import Bucket
 from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
 

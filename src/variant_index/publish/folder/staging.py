@@ -1,4 +1,4 @@
-"""Prepares new pages beside the old ones in a folder, and switches to them (see `folder.py`)."""
+"""Prepares new pages beside the old ones in a folder, and switches to them (see `store.py`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from variant_index.publish import exchange
+from variant_index.publish.folder import exchange
 from variant_index.publish.plan import PAGES
 
 __all__ = ["PART", "Staging", "finish_switch", "write"]

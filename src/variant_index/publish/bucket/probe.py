@@ -12,8 +12,8 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from variant_index.publish.commit import LOG
-from variant_index.publish.object_storage import Bucket
+from variant_index.publish.bucket.commit import LOG
+from variant_index.publish.bucket.object_storage import Bucket
 from variant_index.publish.store import StoreError
 
 __all__ = ["Abilities", "ConditionError", "probe"]

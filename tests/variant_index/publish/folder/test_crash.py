@@ -19,12 +19,18 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.publish.crash import Disturbance, consistent_pages, copy_index, in_child, pages
 from tests.variant_index.publish.family import CU128, make_family, make_variant
+from tests.variant_index.publish.folder.crash import (
+    Disturbance,
+    consistent_pages,
+    copy_index,
+    in_child,
+    pages,
+)
 from variant_index.model.build_report import BuildReport
-from variant_index.publish import exchange
 from variant_index.publish.build import build_index
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder import exchange
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.store import StoreError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

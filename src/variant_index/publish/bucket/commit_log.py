@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from variant_index.publish.commit import (
+from variant_index.publish.bucket.commit import (
     LOG,
     NOTHING,
     Commit,
@@ -22,7 +22,7 @@ from variant_index.publish.commit import (
     parse_commit,
     write_commit,
 )
-from variant_index.publish.object_storage import Bucket, BucketError
+from variant_index.publish.bucket.object_storage import Bucket, BucketError
 from variant_index.publish.store import OvertakenError, StoreError
 
 __all__ = ["CommitLog"]

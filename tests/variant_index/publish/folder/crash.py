@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pytest
 
 from variant_index.check.root_page import parse_root
-from variant_index.publish import exchange
+from variant_index.publish.folder import exchange
 from variant_index.simple_api.parse import parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
 from variant_index.upstream.page import RawPage

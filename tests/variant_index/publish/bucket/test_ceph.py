@@ -18,10 +18,8 @@ import pytest
 
 from tests.ceph import Gateway
 from tests.making import make_wheel
-from tests.variant_index.publish.clients import installed_file, pip_install, uv_install
-from tests.variant_index.publish.family import CU128, make_family, make_variant
-from tests.variant_index.publish.object_storage.proxy import proxy
-from tests.variant_index.publish.object_storage.publishers import (
+from tests.variant_index.publish.bucket.proxy import proxy
+from tests.variant_index.publish.bucket.publishers import (
     build,
     check_page,
     consistent,
@@ -29,8 +27,10 @@ from tests.variant_index.publish.object_storage.publishers import (
     pages,
     start,
 )
-from variant_index.publish.object_storage import PART_BYTES, Bucket
-from variant_index.publish.probe import probe
+from tests.variant_index.publish.clients import installed_file, pip_install, uv_install
+from tests.variant_index.publish.family import CU128, make_family, make_variant
+from variant_index.publish.bucket.object_storage import PART_BYTES, Bucket
+from variant_index.publish.bucket.probe import probe
 from variant_index.simple_api.render import JSON_TYPE
 
 pytestmark = pytest.mark.object_storage
@@ -108,7 +108,7 @@ def test_eight_publishers_at_once(ceph: Gateway, url: str, tmp_path: Path, same:
 def test_publishers_killed_at_random_requests(ceph: Gateway, url: str, tmp_path: Path) -> None:
     """Half of them before the request reaches the server, half after it was done.
 
-    `test_bucket.py` does that at every request, with a server that takes less time.
+    `test_store.py` does that at every request, with a server that takes less time.
     """
     make_family(tmp_path / "old")
     make_wheel(tmp_path / "old", "gone-1.0-py3-none-any.whl")

@@ -14,9 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.making import make_wheel
-from tests.variant_index.publish.family import CU128, make_family, make_variant
-from tests.variant_index.publish.object_storage.conftest import use
-from tests.variant_index.publish.object_storage.publishers import (
+from tests.variant_index.publish.bucket.conftest import use
+from tests.variant_index.publish.bucket.publishers import (
     NOW,
     add,
     build,
@@ -25,17 +24,18 @@ from tests.variant_index.publish.object_storage.publishers import (
     pages,
     start,
 )
-from tests.variant_index.publish.object_storage.s3_server import S3Server, s3_server
+from tests.variant_index.publish.bucket.s3_server import S3Server, s3_server
+from tests.variant_index.publish.family import CU128, make_family, make_variant
 from variant_index.cli import main
 from variant_index.cli.build import command
-from variant_index.publish.bucket import BucketStore
+from variant_index.publish.bucket.object_storage import PART_BYTES, Bucket, BucketError, BucketUrlError
+from variant_index.publish.bucket.probe import ConditionError, probe
+from variant_index.publish.bucket.store import BucketStore
+from variant_index.publish.bucket.uploads import Uploads
 from variant_index.publish.build import build_index
 from variant_index.publish.edit import add_files, parse_target, remove, yank
-from variant_index.publish.object_storage import PART_BYTES, Bucket, BucketError, BucketUrlError
 from variant_index.publish.plan import Copy, Put
-from variant_index.publish.probe import ConditionError, probe
 from variant_index.publish.store import OvertakenError, SourceChangedError, StoreError
-from variant_index.publish.uploads import Uploads
 
 URL = "s3://bucket/some/index"
 WHEEL = "demo-1.0-py3-none-any.whl"

@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from variant_index.errors import printable
-from variant_index.publish.object_storage import PART_BYTES, Bucket, BucketError, Stored
+from variant_index.publish.bucket.object_storage import PART_BYTES, Bucket, BucketError, Stored
+from variant_index.publish.bucket.probe import Abilities
 from variant_index.publish.plan import Copy, Put
-from variant_index.publish.probe import Abilities
 from variant_index.publish.store import SourceChangedError
 
 __all__ = ["Uploads"]

@@ -33,12 +33,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from variant_index.errors import printable
-from variant_index.publish.dropped import DroppedFiles
+from variant_index.publish.folder.dropped import DroppedFiles
+from variant_index.publish.folder.staging import PART, Staging, finish_switch, write
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_paths, page_paths
 from variant_index.publish.published_page import read_published_page
 from variant_index.publish.reading import file_sha256
-from variant_index.publish.staging import PART, Staging, finish_switch, write
 from variant_index.publish.store import OnStep, SourceChangedError
 from variant_index.simple_api.page import ProjectPage
 

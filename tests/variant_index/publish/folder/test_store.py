@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from variant_index.publish.folder import FolderStore
+from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.plan import Copy, Delete, Put, Step
 from variant_index.publish.store import SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectFile, ProjectPage

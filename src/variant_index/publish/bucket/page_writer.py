@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from variant_index.publish.commit import Commit, PageState, changed_pages, project_of
-from variant_index.publish.commit_log import CommitLog
-from variant_index.publish.object_storage import Bucket, BucketError, Stored
+from variant_index.publish.bucket.commit import Commit, PageState, changed_pages, project_of
+from variant_index.publish.bucket.commit_log import CommitLog
+from variant_index.publish.bucket.object_storage import Bucket, BucketError, Stored
+from variant_index.publish.bucket.probe import Abilities
 from variant_index.publish.plan import PAGES
-from variant_index.publish.probe import Abilities
 from variant_index.publish.store import StoreError
 
 __all__ = ["PageWriter"]
