@@ -94,7 +94,7 @@ def test_a_tool_that_hangs(tmp_path: Path) -> None:
         text=True,
     )
     assert time.monotonic() - began < 10
-    assert "note: ROCm tools: rocminfo: it did not answer in 1 s" in done.stdout
+    assert "warning: ROCm tools: rocminfo: it did not answer in 1 s" in done.stderr
     assert done.returncode == 3
 
 
