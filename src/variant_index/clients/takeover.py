@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from variant_index.errors import InputError
 
-__all__ = ["AsIs", "Child", "ClientError", "Index", "NetworkOptions", "Takeover", "reach_loopback"]
+__all__ = ["PYPI", "AsIs", "Child", "ClientError", "Index", "NetworkOptions", "Takeover", "reach_loopback"]
+
+PYPI: Final = "https://pypi.org/simple"
+"""What every installer asks that was told of no index."""
 
 
 class ClientError(InputError):

@@ -13,13 +13,12 @@ from urllib.parse import quote, urlsplit
 
 from variant_index.clients.command_line import Syntax, names, read_command_line
 from variant_index.clients.plugin import plugged_in
-from variant_index.clients.takeover import AsIs, Child, ClientError, Index, NetworkOptions, Takeover
+from variant_index.clients.takeover import PYPI, AsIs, Child, ClientError, Index, NetworkOptions, Takeover
 from variant_index.clients.toml_file import find_upwards, read_toml, tool_table
 from variant_index.errors import printable
 
 __all__ = ["SYNTAX", "take_over"]
 
-PYPI: Final = "https://pypi.org/simple"
 
 SYNTAX: Final = Syntax(
     valued=names("""

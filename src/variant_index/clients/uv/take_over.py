@@ -12,6 +12,7 @@ from typing import Final
 from variant_index.clients.command_line import CommandLine, read_command_line
 from variant_index.clients.requirements_sources import refuse_sources_in
 from variant_index.clients.takeover import (
+    PYPI,
     AsIs,
     Child,
     ClientError,
@@ -25,9 +26,8 @@ from variant_index.clients.uv.configuration import UvConfiguration, read_configu
 from variant_index.clients.uv.options import RUN_SYNTAX, SYNTAX
 from variant_index.errors import printable
 
-__all__ = ["PYPI", "take_over", "uv_environment", "uv_index"]
+__all__ = ["take_over", "uv_environment", "uv_index"]
 
-PYPI: Final = "https://pypi.org/simple"
 
 _PIP: Final = frozenset({"install", "sync", "compile"})
 _PROJECT: Final = frozenset({"add", "export", "lock", "remove", "run", "sync", "tree", "version"})
