@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -108,12 +109,12 @@ class Running:
             return answer
 
     def left(self) -> list[str]:
-        """Return what is left of uploads."""
+        """Return what is left of uploads; the server may be clearing up meanwhile."""
         return [
-            str(path.relative_to(self.out))
-            for pattern in (".uploads/**/*", ".part-*/**/*")
-            for path in self.out.glob(pattern)
-            if path.is_file()
+            str(Path(folder, name).relative_to(self.out))
+            for top in (self.out / ".uploads", *self.out.glob(".part-*"))
+            for folder, _, names in os.walk(top)  # passes over folders that are gone, as glob does not
+            for name in names
         ]
 
 
