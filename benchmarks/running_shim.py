@@ -62,7 +62,7 @@ def running_shim(*options: str) -> Iterator[RunningShim]:
 
 @contextmanager
 def fake_upstream() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run an index; its process prints when the last byte of each page was sent."""
+    """Run an index; its process prints when it sends the last byte of each page."""
     with _process([sys.executable, "-m", "benchmarks.fake_upstream"], os.environ) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}/simple/", process
@@ -104,15 +104,16 @@ def _load_here(url: str, name: str, connections: int, seconds: float) -> float:
     def ask(number: int) -> None:
         room = bytearray(1 << 20)
         with _connect(url) as connection:
-            while time.monotonic() < end:
+            while not counts[number] or time.monotonic() < end:
                 connection.sendall(request)
                 head = b""
-                while b"\r\n\r\n" not in head:
-                    head += connection.recv(1 << 16)
+                while b"\r\n\r\n" not in head and (piece := connection.recv(1 << 16)):
+                    head += piece
                 assert head.startswith(b"HTTP/1.1 200"), head[:100]
                 left = _length(head) - len(head)
-                while left > 0:
-                    left -= connection.recv_into(room, min(left, len(room)))
+                while left > 0 and (count := connection.recv_into(room, min(left, len(room)))):
+                    left -= count
+                assert not left
                 counts[number] += 1
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(connections)]
