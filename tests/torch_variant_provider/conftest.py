@@ -97,7 +97,7 @@ with open(sys.argv[2], "w") as file:
 def ask(tmp_path: Path) -> Callable[..., Answer]:
     """Ask a plugin in a fresh interpreter: `ask("nvidia", FAKE_GPUS="9.0", ...)`."""
 
-    def ask_plugin(vendor: str, *, seconds: float = 30, **variables: str | Path) -> Answer:
+    def ask_plugin(vendor: str, *, seconds: float = 60, **variables: str | Path) -> Answer:
         answer = tmp_path / "answer.json"
         done = subprocess.run(
             [sys.executable, "-c", QUERY, vendor, str(answer)],

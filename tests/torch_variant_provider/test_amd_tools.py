@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,16 +84,15 @@ def test_a_tool_that_fails(ask: Ask, tmp_path: Path, body: str) -> None:
 
 
 def test_a_tool_that_hangs(tmp_path: Path) -> None:
-    folder = write_program(tmp_path / "bin", "rocminfo", "sleep 60")
-    began = time.monotonic()
+    folder = write_program(tmp_path / "bin", "rocminfo", "sleep 600")
     done = subprocess.run(
-        [sys.executable, "-m", "torch_variant_provider", "--timeout", "1"],
+        [sys.executable, "-m", "torch_variant_provider", "--timeout", "3"],
         env={**clean_environment(), "PATH": f"{folder}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
+        timeout=60,
     )
-    assert time.monotonic() - began < 10
-    assert "warning: ROCm tools: rocminfo: it did not answer in 1 s" in done.stderr
+    assert "warning: ROCm tools: rocminfo: it did not answer in 3 s" in done.stderr
     assert done.returncode == 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,17 +127,16 @@ def test_a_library_without_a_loaded_driver_is_no_cuda(ask: Ask, nvml_folder: Pat
 
 
 def test_a_hung_driver_is_asked_once(ask: Ask, nvml_folder: Path, cuda_folder: Path) -> None:
-    began = time.monotonic()
     answer = ask(
         "nvidia",
         LD_LIBRARY_PATH=f"{nvml_folder}:{cuda_folder}",
-        FAKE_SLEEP_MS="60000",
+        FAKE_SLEEP_MS="600000",
         FAKE_CUDA_GPUS="9.0",
-        FAKE_CUINIT_SLEEP_MS="60000",
+        FAKE_CUINIT_SLEEP_MS="600000",
     )
-    assert time.monotonic() - began < 15
     assert list(answer.features) == [LOWER, UPPER]
     assert "NVML did not answer in 10 s" in answer.stderr
+    assert answer.stderr.count("did not answer") == 1
 
 
 @pytest.mark.parametrize(("loaded", "best"), [("550.54.14", "12.4"), ("580.95.05", "12.8")])

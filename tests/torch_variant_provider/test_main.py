@@ -115,10 +115,10 @@ def test_a_driver_without_gpu_has_answered(nvml_folder: Path, cuda_folder: Path)
 
 
 def test_a_limit_for_all_sources(nvml_folder: Path) -> None:
-    done = run("--json", "--timeout", "1", LD_LIBRARY_PATH=str(nvml_folder), FAKE_SLEEP_MS="60000")
+    done = run("--json", "--timeout", "3", LD_LIBRARY_PATH=str(nvml_folder), FAKE_SLEEP_MS="600000")
     assert done.returncode == 3
     profile = parse_profile(done.stdout.encode(), "test")
-    assert profile.unanswered == {"nvidia": "NVML did not answer in 1 s; is a GPU hung?"}
+    assert profile.unanswered == {"nvidia": "NVML did not answer in 3 s; is a GPU hung?"}
 
 
 @pytest.mark.parametrize(

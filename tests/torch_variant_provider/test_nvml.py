@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -163,33 +164,29 @@ def test_a_crash_stays_inside(ask: Ask, nvml_folder: Path, where: str) -> None:
     [
         ({"FAKE_GPUS": "8.6,segv,9.0"}, "NVML: the driver library crashed (signal 11)"),
         ({"FAKE_GPUS": "8.6", "FAKE_ABORT": "shutdown"}, "NVML: the driver library crashed (signal 6)"),
-        ({"FAKE_GPUS": "8.6,segv", "FAKE_FORK": "20"}, "NVML: the driver library crashed (signal 11)"),
+        ({"FAKE_GPUS": "8.6,segv", "FAKE_FORK": "600"}, "NVML: the driver library crashed (signal 11)"),
     ],
 )
 def test_what_was_answered_before_a_crash_stays(
     ask: Ask, nvml_folder: Path, variables: dict[str, str], said: str
 ) -> None:
-    began = time.monotonic()
     answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, **variables)
-    assert time.monotonic() - began < 5
     assert answer.features[LOWER][0] == "12.8"
     assert reals(answer)[0] == "86_real"
     assert answer.stderr == f"torch-variant-provider: {said}\n"
 
 
 def test_what_was_answered_before_a_hang_stays(nvml_folder: Path) -> None:
-    done = provider("--timeout", "1", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="8.6,hang,9.0")
+    done = provider("--timeout", "3", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="8.6,hang,9.0")
     profile = json.loads(done.stdout)
     assert done.returncode == 0
     assert profile["facts"]["nvidia"]["compute_capability"]["value"] == ["8.6"]
-    assert "NVML did not answer in 1 s" in done.stderr
+    assert "NVML did not answer in 3 s" in done.stderr
 
 
 def test_a_process_that_the_library_leaves_behind_is_not_waited_for(ask: Ask, nvml_folder: Path) -> None:
-    began = time.monotonic()
     # The stand-in host reads our standard error to its end, which that process holds open.
-    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_FORK="20")
-    assert time.monotonic() - began < 5
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_FORK="600")
     assert (list(answer.features), answer.stderr) == ([LOWER, UPPER, SM], "")
 
 
@@ -197,7 +194,7 @@ def test_a_process_that_the_library_leaves_behind_is_not_waited_for(ask: Ask, nv
 def test_a_hung_call_ends_with_the_process_that_asked(nvml_folder: Path) -> None:
     asking = subprocess.Popen(
         [sys.executable, "-m", "torch_variant_provider", "--json"],
-        env={**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder), "FAKE_SLEEP_MS": "60000"},
+        env={**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder), "FAKE_SLEEP_MS": "600000"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -211,12 +208,12 @@ def test_a_hung_call_ends_with_the_process_that_asked(nvml_folder: Path) -> None
         time.sleep(0.02)
     asking.kill()
     asking.wait()
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{hung}/status").exists() and time.monotonic() < deadline:
-        if "State:\tZ" in Path(f"/proc/{hung}/status").read_text():
-            break  # ended; collected by nobody where there is no init
-        time.sleep(0.02)
-    assert time.monotonic() < deadline
+    deadline = time.monotonic() + 60
+    with suppress(OSError):  # it is gone
+        # Or ended, and collected by nobody where there is no init.
+        while "State:\tZ" not in Path(f"/proc/{hung}/status").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0,1,2"])
@@ -234,7 +231,7 @@ def test_a_host_without_standard_streams(nvml_folder: Path, tmp_path: Path, clos
         [sys.executable, "-c", code, str(tmp_path / "answer")],
         env={**environment, "FAKE_GPUS": "9.0", "FAKE_PRINT": "chatter"},
         check=True,
-        timeout=30,
+        timeout=60,
     )
     assert (tmp_path / "answer").read_text() == "(('9.0',), [])"
 
@@ -249,7 +246,7 @@ def test_a_system_without_room_for_a_process(nvml_folder: Path) -> None:
     )
     environment = {**clean_environment(), "LD_LIBRARY_PATH": str(nvml_folder)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "True NVML: it cannot be asked: Resource temporarily unavailable\n"
 
@@ -266,9 +263,7 @@ def test_gpus_that_nobody_can_name_are_an_unanswering_driver(
 
 
 def test_a_hang_ends(ask: Ask, nvml_folder: Path) -> None:
-    began = time.monotonic()
-    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_SLEEP_MS="60000")
-    assert time.monotonic() - began < 15
+    answer = ask("nvidia", LD_LIBRARY_PATH=nvml_folder, FAKE_GPUS="9.0", FAKE_SLEEP_MS="600000")
     assert answer.features == {}
     assert "did not answer in 10 s" in answer.stderr
 
