@@ -6,24 +6,26 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from variant_index.errors import printable
+from variant_index.model.filename import FilenameError, WheelFilename
 from variant_index.model.properties import Properties
 from variant_index.providers.untrusted import answered_by, untrusted_hints
 from variant_index.selection.choice import Choice, TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.shim.extension_builds import ExtensionBuilds
-from variant_index.shim.family_choice import choose_family_release, passes_over
+from variant_index.shim.family_choice import choose_family_release, found_goes_first, passes_over
+from variant_index.shim.origin import Origin, origin_in_family, origin_of
 from variant_index.shim.present import Listed, Presented, choose_release, held_back_releases, yanked_release
 from variant_index.shim.torch_family import FamilyProject, TorchFamily, held_back_note
 from variant_index.shim.verification import WheelVerifier, choose_verified
 from variant_index.shim.version_choice import PassedOver, ReleaseVerdict, choose_version, passed_over
-from variant_index.simple_api.page import ProjectPage
+from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.upstream.project import FetchedProject, Upstream
 from variant_index.upstream.releases import Release, Releases, group_releases
 from variant_index.upstream.sidecar import SidecarReader
@@ -33,24 +35,9 @@ if TYPE_CHECKING:
     from variant_index.model.machine import MachineProfile
     from variant_index.torch_index.decide import ReleaseDecision
 
-__all__ = ["Explainer", "Explanation", "Origin", "PlatformWheel"]
+__all__ = ["Explainer", "Explanation", "PlatformWheel"]
 
 _MAX_PLATFORMS: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a project comes from.
-
-    Attributes:
-        kind: `index`, `find-links` or `pytorch`.
-        url: the index; for find-links the address of the chosen file.
-        reason: why there, one line.
-    """
-
-    kind: Literal["index", "find-links", "pytorch"]
-    url: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,25 +149,43 @@ class Explainer:
 
     def _explain_family(self, requirement: Requirement, family: TorchFamily) -> Explanation:
         project = family.project(requirement.name, self._supported(), self._tags)
+        found, problems = self._upstream.found(requirement.name)
+        # Nobody chooses variants here, and pip does not read the name of a wheel that has a label.
+        plain = tuple(file for file in found if not _is_labelled(file))
+        links = FetchedProject(requirement.name, None, None, plain, problems)
+        found_alone = self._explain_release(requirement, links) if plain else None
         if project is None:
-            return Explanation(
-                None, warnings=(f"PyTorch's index has no project {printable(requirement.name)}",)
-            )
+            if found_alone is not None:
+                return found_alone
+            warning = f"PyTorch's index has no project {printable(requirement.name)}"
+            return Explanation(None, warnings=(*problems, warning))
         verdict = choose_family_release(requirement, project, allow_prereleases=self._prereleases)
         note = held_back_note(project) if passes_over(requirement, project) else None
-        reason = "torch and its family come from PyTorch's index alone"
-        origin = Origin("pytorch", family.url, reason)
+        origin = origin_in_family(project.name, family.url)
         versions = [*project.unusable, *(decision.version for decision in project.decisions)]
         decision = _decision(project, verdict.release.version) if verdict is not None else None
-        return Explanation(
+        explained = Explanation(
             verdict,
             origin,
             verdict.newer
             if verdict
             else passed_over(requirement.specifier, versions, None, project.unusable),
             _family_platforms(decision) if decision is not None else (),
-            (*project.problems, *project.warnings),
+            (*problems, *project.problems, *project.warnings),
             (note,) if note is not None else (),
+        )
+        if found_alone is None or found_alone.verdict is None:
+            return explained
+        allowed = self._prereleases or bool(requirement.specifier.prereleases)
+        if not found_goes_first(found_alone.verdict, verdict, project, allow_prereleases=allowed):
+            return explained
+        version = found_alone.verdict.release.version
+        newer = {one.version: one for one in (*explained.newer, *found_alone.newer) if one.version > version}
+        return replace(
+            found_alone,
+            newer=tuple(newer[one] for one in sorted(newer, reverse=True)),
+            warnings=explained.warnings,
+            notes=explained.notes,
         )
 
     def _explain_release(self, requirement: Requirement, fetched: FetchedProject) -> Explanation:
@@ -219,10 +224,11 @@ class Explainer:
         verdict, problems = choose_verified(choose, documents.by_version, self._verifier)
         versions = [verdict.release.version] if verdict is not None else sorted(used)[-1:]
         named = [used[version] for version in versions if version in used]
+        winner = verdict.selected if verdict is not None else None
         hints = untrusted_hints(fetched.page.name, named, answered_by(self._profile())) if named else ()
         return Explanation(
             coupled.explained(verdict),
-            _origin(fetched, verdict),
+            origin_of(fetched, winner.file if winner is not None else None),
             verdict.newer if verdict else passed_over(specifier, grouped.by_version, None, {}),
             _platforms(verdict.release, used, machine) if verdict else (),
             (*fetched.problems, *fetched.page.problems, *coupled.warnings, *documents.problems, *problems),
@@ -287,13 +293,11 @@ def _platforms(
     return tuple(found)
 
 
-def _origin(fetched: FetchedProject, verdict: ReleaseVerdict | None) -> Origin | None:
-    winner = verdict.selected if verdict is not None else None
-    if winner is not None and any(file.filename == winner.file.filename for file in fetched.found):
-        return Origin("find-links", winner.file.url, "--find-links has the file")
-    if fetched.index is None:
-        return None
-    return Origin("index", fetched.index.url, "the first index that has the project")
+def _is_labelled(file: ProjectFile) -> bool:
+    try:
+        return file.filename.endswith(".whl") and bool(WheelFilename.parse(file.filename).label)
+    except FilenameError:
+        return False
 
 
 def _decision(project: FamilyProject, version: Version) -> ReleaseDecision | None:

@@ -15,7 +15,7 @@ from variant_index.upstream.releases import Release
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["choose_family_release", "passes_over"]
+__all__ = ["choose_family_release", "found_goes_first", "passes_over"]
 
 
 def choose_family_release(
@@ -65,6 +65,39 @@ def passes_over(requirement: Requirement, project: FamilyProject) -> bool:
         decision.held_back is not None and requirement.specifier.contains(decision.version, prereleases=True)
         for decision in project.decisions
     )
+
+
+def found_goes_first(
+    found: ReleaseVerdict,
+    verdict: ReleaseVerdict | None,
+    project: FamilyProject,
+    *,
+    allow_prereleases: bool = False,
+) -> bool:
+    """Tell whether pip takes what find-links locations have of a project of the family.
+
+    It compares all files of both: those that are not yanked first, then finals, then the highest version.
+
+    Args:
+        found: what would be taken of the find-links locations alone.
+        verdict: what would be taken of PyTorch's index alone.
+        project: the project of PyTorch's index, decided.
+        allow_prereleases: whether these count like finals.
+    """
+    if found.selected is None:
+        return False
+    if verdict is None or verdict.selected is None:
+        return True
+    file = verdict.selected.file
+    for decision in project.decisions:
+        for build in (*decision.chosen, *(one.build for one in decision.pinnable)):
+            if build.file is file:
+                free = build in decision.chosen and decision.held_back is None and not file.yanked
+                order = (free, allow_prereleases or not build.version.is_prerelease, build.version)
+                version = found.release.version
+                final = allow_prereleases or not version.is_prerelease
+                return (not found.selected.file.yanked, final, version) >= order
+    raise ValueError(f"{file.filename} is no build of {project.name}")
 
 
 def _verdict(

@@ -44,9 +44,11 @@ class FetchedProject:
         name: the project's normal name.
         index: the index that has it; None when only find-links locations do.
         raw: that index's page as sent; None when `index` is.
-        more: the pages of further indexes, where the user has them merged.
         found: files of find-links locations, which pip prefers over equal ones of the index.
         problems: what of the find-links locations was ignored and why, one printable line each.
+        more: the pages of further indexes, where the user has them merged.
+        route: the pattern by which the user sends the project to `index` alone; empty for none.
+        merged: the indexes of all pages, where the user has them merged; empty otherwise.
     """
 
     name: str
@@ -55,6 +57,8 @@ class FetchedProject:
     found: tuple[ProjectFile, ...] = ()
     problems: tuple[str, ...] = ()
     more: tuple[RawPage, ...] = ()
+    route: str = ""
+    merged: tuple[Source, ...] = ()
 
     @cached_property
     def page(self) -> ProjectPage:
@@ -71,6 +75,14 @@ class FetchedProject:
         known = {file.filename for file in self.found}
         files = [file for file in listed.files if file.filename not in known] if known else listed.files
         return ProjectPage(self.name, (*self.found, *files), listed.problems)
+
+    def index_of(self, file: ProjectFile) -> Source | None:
+        """Return the index whose page lists a file of `page`; None for a file of a find-links location."""
+        if any(file.filename == found.filename for found in self.found):
+            return None
+        pages = zip(self.merged, (self.raw, *self.more), strict=False)
+        listing = (source for source, raw in pages if raw is not None and raw.url == file.listed_by)
+        return next(listing, self.index)
 
     def _parse(self, raw: RawPage) -> ProjectPage:
         return parse_page(raw.body, raw.content_type, raw.url, self.name)
@@ -101,23 +113,32 @@ class Upstream:
         """
         if not _NAME.fullmatch(name):
             return None
-        if (route := self._routing.source(name)) is not None:
-            raw = self._ask(route, name, accept)
-            return None if raw is None else FetchedProject(name, route, raw)
+        if (route := self._routing.route(name)) is not None:
+            raw = self._ask(route.source, name, accept)
+            return None if raw is None else FetchedProject(name, route.source, raw, route=route.pattern.text)
         found, problems = self._find_links.files(name)
-        first: Source | None = None
+        merges = self._routing.merges(name)
+        having: list[Source] = []
         pages: list[RawPage] = []
         for source in self._indexes:
             raw = self._ask(source, name, accept)
             if raw is None:
                 continue
-            first = first or source
+            having.append(source)
             pages.append(raw)
-            if not self._routing.merges(name):
+            if not merges:
                 break
         if not pages and not found:
             return None
-        return FetchedProject(name, first, pages[0] if pages else None, found, problems, tuple(pages[1:]))
+        return FetchedProject(
+            name,
+            having[0] if having else None,
+            pages[0] if pages else None,
+            found,
+            problems,
+            tuple(pages[1:]),
+            merged=tuple(having) if merges else (),
+        )
 
     def is_routed(self, name: str) -> bool:
         """Tell whether the user names the only index of a project."""

@@ -74,7 +74,12 @@ class Routing:
 
     def source(self, name: str) -> Source | None:
         """Return the only source of a project, None when no route says so."""
-        return next((route.source for route in self.routes if route.pattern.matches(name)), None)
+        route = self.route(name)
+        return None if route is None else route.source
+
+    def route(self, name: str) -> Route | None:
+        """Return the route that decides for a project, None when none matches."""
+        return next((route for route in self.routes if route.pattern.matches(name)), None)
 
     def merges(self, name: str) -> bool:
         """Tell whether all indexes answer for a project."""
