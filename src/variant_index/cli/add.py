@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from variant_index.cli.published import Bars, base_url_option, out_option, show_build, store_at, upload_time
+from variant_index.cli.published import (
+    Bars,
+    base_url_option,
+    layout_option,
+    out_option,
+    show_build,
+    store_at,
+    upload_time,
+)
+
+if TYPE_CHECKING:
+    from variant_index.publish.layout import Layout
 
 __all__ = ["command"]
 
@@ -20,9 +32,17 @@ Examples:
 @click.command(name="add", epilog=_EPILOG, no_args_is_help=True)
 @click.argument("paths", nargs=-1, required=True, metavar="DIR|WHEEL...", type=click.Path(path_type=Path))
 @out_option("The index's folder, made when missing, or s3://BUCKET/PREFIX.")
+@layout_option
 @base_url_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(*, paths: tuple[Path, ...], out: Path | str, base_url: str | None, as_json: bool) -> int:
+def command(
+    *,
+    paths: tuple[Path, ...],
+    out: Path | str,
+    layout: Layout | None,
+    base_url: str | None,
+    as_json: bool,
+) -> int:
     """Add wheels and source distributions to an index; everything else in it stays.
 
     What is added must fit what is published of the same release: variants are combined with those of
@@ -32,5 +52,6 @@ def command(*, paths: tuple[Path, ...], out: Path | str, base_url: str | None, a
     from variant_index.publish.edit import add_files
 
     with Bars() as progress:
-        report = add_files(paths, store_at(out, progress), now=upload_time(), base_url=base_url)
+        store = store_at(out, progress)
+        report = add_files(paths, store, now=upload_time(), layout=layout, base_url=base_url)
     return show_build(report, as_json=as_json)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from variant_index.cli.published import Bars, base_url_option, out_option, show_build, store_at, upload_time
+from variant_index.cli.published import (
+    Bars,
+    base_url_option,
+    layout_option,
+    out_option,
+    show_build,
+    store_at,
+    upload_time,
+)
+
+if TYPE_CHECKING:
+    from variant_index.publish.layout import Layout
 
 __all__ = ["command"]
 
@@ -16,6 +28,7 @@ Examples:
   variant-index build wheels --out site
   variant-index build wheels --out site --default-from null
   variant-index build torch-2.9.0-*.whl --out site --json
+  variant-index build wheels --out site --layout html
   variant-index build wheels --out s3://my-bucket/index
 """
 
@@ -46,6 +59,7 @@ Examples:
     metavar="tcp://HOST:PORT",
     help="Read the files on a Dask cluster, whose workers must see them under the same paths.",
 )
+@layout_option
 @base_url_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
@@ -58,14 +72,15 @@ def command(
     no_verify: bool,
     jobs: int | None,
     dask: str | None,
+    layout: Layout | None,
     base_url: str | None,
     as_json: bool,
 ) -> int:
     """Write a static index that lists exactly the given wheels.
 
     DIR is searched to any depth for wheels and source distributions (.tar.gz). OUT gets a `simple`
-    folder that any static host can serve: pages in HTML and JSON, the files, their metadata, and for
-    each release with variants its `NAME-VERSION-variants.json`.
+    folder that any static host can serve: pages in HTML and JSON (--layout), the files, their metadata,
+    and for each release with variants its `NAME-VERSION-variants.json`.
 
     A release with anything wrong in it is refused as a whole: the reason goes to stderr, what OUT
     lists of it stays as it is, the other releases are published, and the exit status is 2. What is
@@ -99,6 +114,7 @@ def command(
             reader=reader,
             linked=link,
             details=as_json,
+            layout=layout,
             base_url=base_url,
         )
     return show_build(report, as_json=as_json)

@@ -26,6 +26,7 @@ __all__ = [
     "base_url_option",
     "counted",
     "existing_store",
+    "layout_option",
     "out_option",
     "show_build",
     "show_edit",
@@ -120,6 +121,16 @@ def base_url_option(function: Callable[..., Any]) -> Callable[..., Any]:
         callback=check,
         help="The https address where OUT will be; pages need it to name provenance objects "
         "(FILE.provenance beside a file), which are published only then.",
+    )(function)
+
+
+def layout_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that says which forms pages come in."""
+    return click.option(
+        "--layout",
+        type=click.Choice(["both", "html", "json"]),
+        help="The forms of pages: html for hosts that go by the extension (GitHub Pages), json for hosts "
+        "that can be told index document and content type; kept until another is given; at first both.",
     )(function)
 
 

@@ -34,8 +34,9 @@ from variant_index.publish.folder.staging import PART
 from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.group import group_releases
 from variant_index.publish.known import known_files, note_of
+from variant_index.publish.layout import Layout
 from variant_index.publish.notes import Notes, ReleaseNote
-from variant_index.publish.plan import Step, plan_project, plan_root
+from variant_index.publish.plan import Step, plan_pages, plan_project, plan_root
 from variant_index.publish.reading import Reading
 from variant_index.publish.release import Refusal, Release, ReleaseKey, Scan, release_of
 from variant_index.publish.report import refusal_report, release_report
@@ -69,6 +70,7 @@ def build_index(
     reader: Reader = read_files,
     linked: bool = False,
     details: bool = True,
+    layout: Layout | None = None,
     base_url: str | None = None,
 ) -> BuildReport:
     """Make `out` an index that lists exactly the releases in `paths`.
@@ -86,6 +88,7 @@ def build_index(
         reader: reads the files.
         linked: whether the reader makes hard links to them.
         details: whether releases that are up to date are in the report one by one.
+        layout: the forms of pages; those that the index has when not given, both in a new one.
         base_url: see `plan_project`.
 
     Raises:
@@ -113,7 +116,7 @@ def build_index(
             Notes(notes, f"default-from {default_from} {linked} {base_url}") as known,
             tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch,
         ):
-            build = _Build(store, known, Path(scratch), now, default_from, progress, reader, base_url)
+            build = _Build(store, known, Path(scratch), now, default_from, progress, reader, layout, base_url)
             return build.run(states, details=details)
 
     return attempt(store, work)
@@ -130,7 +133,8 @@ class _Build:
     default_from: str | None
     progress: Progress | None
     reader: Reader
-    base_url: str | None = None
+    layout: Layout | None
+    base_url: str | None
     reports: list[ReleaseReport] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     dropped: list[ReleaseKey] = field(default_factory=list)
@@ -144,7 +148,7 @@ class _Build:
             changes = compare(inputs, published, self.notes.stamps(), self.notes.inputs())
         self.refusals += collect(self.reader(nameless, None)).refusals
         earlier = self.notes.reports() if details else self.notes.reports(warned=True)
-        if changes.projects:
+        if changes.projects or self.layout not in (None, self.store.layout()):
             try:
                 self.store.carry_out(self._steps(changes, started), self._note_step)
             except _AllRefusedError:
@@ -189,6 +193,8 @@ class _Build:
             self.progress,
         )
         names = list(changes.same)
+        before = self.store.layout()
+        layout = self.layout or before or "both"
         accepted = bool(changes.same)
         for change, states in zip(changes.projects, todo, strict=True):
             fresh = list(islice(readings, len(states)))
@@ -197,7 +203,13 @@ class _Build:
             keep = {(change.name, version) for version in change.unchanged}
             keep |= {refusal.release for refusal in refused if refusal.release is not None}
             plan = plan_project(
-                change.name, releases, self.store.page(change.name), keep, self.now, base_url=self.base_url
+                change.name,
+                releases,
+                self.store.page(change.name),
+                keep,
+                self.now,
+                layout=layout,
+                base_url=self.base_url,
             )
             self.refusals += refused
             self.dropped += plan.dropped
@@ -208,7 +220,9 @@ class _Build:
             self._note(change, releases, plan.page, zip(states, fresh, strict=True), started)
         if not accepted:
             raise _AllRefusedError
-        yield from plan_root(names)
+        if layout != before:
+            yield from plan_pages(changes.same, self.store.page, layout)
+        yield from plan_root(names, layout)
 
     def _known(self, change: ProjectChange) -> Mapping[str, Reading]:
         """Return, by path, the files that need not be read because they are published unchanged."""

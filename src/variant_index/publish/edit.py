@@ -17,8 +17,9 @@ from variant_index.publish.conflicts import find_conflicts
 from variant_index.publish.find import FileState, find_states
 from variant_index.publish.folder.staging import PART
 from variant_index.publish.group import group_releases
+from variant_index.publish.layout import Layout
 from variant_index.publish.listed import listed_files, listed_keys
-from variant_index.publish.plan import Step, plan_page, plan_project, plan_root
+from variant_index.publish.plan import Step, plan_page, plan_pages, plan_project, plan_root
 from variant_index.publish.release import FILE_SUFFIXES, Refusal, Release, ReleaseKey, Scan, release_of
 from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files
@@ -79,6 +80,7 @@ def add_files(
     *,
     now: str,
     reader: Reader = read_files,
+    layout: Layout | None = None,
     base_url: str | None = None,
 ) -> BuildReport:
     """Add wheels and source distributions to an index; everything else in it stays.
@@ -91,6 +93,7 @@ def add_files(
         store: the index; an empty one is as good.
         now: the upload time of files that are new, `2026-01-31T12:00:00Z`.
         reader: reads the files.
+        layout: the forms of all pages; those that the index has when not given, both in a new one.
         base_url: see `plan_project`.
 
     Raises:
@@ -106,7 +109,7 @@ def add_files(
         with tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch:
             staging = Path(scratch) if store.scratch is not None else None
             found = collect(reader(states, staging))
-            return _Addition(store, now, found, base_url).run(states)
+            return _Addition(store, now, found, layout, base_url).run(states)
 
     return attempt(store, work)
 
@@ -114,8 +117,12 @@ def add_files(
 class _Addition:
     """One attempt to add files."""
 
-    def __init__(self, store: Store, now: str, found: Scan, base_url: str | None) -> None:
+    def __init__(
+        self, store: Store, now: str, found: Scan, layout: Layout | None, base_url: str | None
+    ) -> None:
         self._store, self._now, self._found, self._base_url = store, now, found, base_url
+        self._before = store.layout()
+        self._layout: Layout = layout or self._before or "both"
         self._reports: list[ReleaseReport] = []
         self._refusals: list[Refusal] = []
         self._written: set[str] = set()
@@ -146,20 +153,27 @@ class _Addition:
 
     def _steps(self, by_project: dict[str, Scan]) -> Iterator[Step]:
         published = set(self._store.stamps())
+        untouched = set(published)
         for name, found in by_project.items():
             page = self._store.page(name)
             releases, refusals = self._releases(found, page)
             self._refusals += refusals
             keep = listed_keys(page) - {release.key for release in releases} if page is not None else ()
-            plan = plan_project(name, releases, page, keep, self._now, base_url=self._base_url)
+            plan = plan_project(
+                name, releases, page, keep, self._now, layout=self._layout, base_url=self._base_url
+            )
             if not releases or plan.page is None:
                 continue
             published.add(name)
+            untouched.discard(name)
             self._written.clear()
             yield from plan.steps
             self._reports += [release_report(release, plan.page, self._written, None) for release in releases]
-        if self._reports:
-            yield from plan_root(published)
+        if not self._reports:
+            return
+        if self._layout != self._before:
+            yield from plan_pages(sorted(untouched), self._store.page, self._layout)
+        yield from plan_root(published, self._layout)
 
     def _releases(self, found: Scan, page: ProjectPage | None) -> tuple[list[Release], list[Refusal]]:
         """Join what is new with what is published of the same releases."""
@@ -193,7 +207,9 @@ def remove(targets: Sequence[Target], store: Store, *, now: str) -> EditReport:
         OSError: the store cannot be read or written.
     """
 
-    def change(page: ProjectPage, wanted: Sequence[Target]) -> tuple[list[Step], ProjectPage | None]:
+    def change(
+        page: ProjectPage, wanted: Sequence[Target], layout: Layout
+    ) -> tuple[list[Step], ProjectPage | None]:
         keys = {target.key for target in wanted}
         left = replace(
             page,
@@ -207,7 +223,7 @@ def remove(targets: Sequence[Target], store: Store, *, now: str) -> EditReport:
                 if refusals:
                     raise InputError(f"what would be left is not a release: {refusals[0].reason}")
                 releases += found
-        plan = plan_project(page.name, releases, page, listed_keys(page) - keys, now)
+        plan = plan_project(page.name, releases, page, listed_keys(page) - keys, now, layout=layout)
         return list(plan.steps), plan.page
 
     return _edit(targets, store, change)
@@ -231,23 +247,26 @@ def yank(targets: Sequence[Target], store: Store, *, reason: str = "", undo: boo
         raise InputError(f"--reason: a reason is one line of at most {_MAX_REASON} characters")
     mark: bool | str = False if undo else reason or True
 
-    def change(page: ProjectPage, wanted: Sequence[Target]) -> tuple[list[Step], ProjectPage | None]:
+    def change(
+        page: ProjectPage, wanted: Sequence[Target], layout: Layout
+    ) -> tuple[list[Step], ProjectPage | None]:
         files = tuple(
             replace(file, yanked=mark) if any(target.covers(file) for target in wanted) else file
             for file in page.files
         )
         marked = replace(page, files=files)
-        return list(plan_page(marked)), marked
+        return list(plan_page(marked, layout)), marked
 
     return _edit(targets, store, change)
 
 
-_Change = Callable[[ProjectPage, Sequence[Target]], "tuple[list[Step], ProjectPage | None]"]
+_Change = Callable[[ProjectPage, Sequence[Target], Layout], "tuple[list[Step], ProjectPage | None]"]
 
 
 def _edit(targets: Sequence[Target], store: Store, change: _Change) -> EditReport:
     def work() -> EditReport:
         names = set(store.stamps())
+        layout = store.layout() or "both"
         steps: list[Step] = []
         edited: list[EditedRelease] = []
         for name in sorted({target.key[0] for target in targets}):
@@ -262,11 +281,11 @@ def _edit(targets: Sequence[Target], store: Store, change: _Change) -> EditRepor
                     raise NotPublishedError(f"{printable(what)}: {printable(store.title)} does not list it")
                 edited.append(EditedRelease(name=name, version=target.key[1], files=files))
             assert page is not None
-            more, after = change(page, wanted)
+            more, after = change(page, wanted, layout)
             steps += more
             if after is None:
                 names.discard(name)
-        store.carry_out([*steps, *plan_root(names)])
+        store.carry_out([*steps, *plan_root(names, layout)])
         return EditReport(out=store.title, releases=edited)
 
     return attempt(store, work)

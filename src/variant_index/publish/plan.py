@@ -1,8 +1,8 @@
 """Plans an index: releases in, every write out, in the order they must happen (pure).
 
-Layout: `files/PROJECT/BATCH/NAME` holds wheels, source distributions and sidecars, and beside each wheel
-its `NAME.metadata`; `simple/PROJECT/` holds the project's page in both forms, `simple/` the root page. A
-batch is what one run adds to a project, and is named by a digest of all that is in it (a folder for each
+`files/PROJECT/BATCH/NAME` holds wheels, source distributions and sidecars, and beside each wheel its
+`NAME.metadata`; `simple/PROJECT/` holds the project's page, `simple/` the root page (`layout.py`). A batch
+is what one run adds to a project, and is named by a digest of all that is in it (a folder for each
 file would cost more time than the files). So what lies under `files/` never changes, an old page goes on
 naming what it always named, sidecars included, and hashes hold while pages change. Links are relative,
 so the folder can be moved or served by any static host.
@@ -13,13 +13,14 @@ The order makes sure that a page never names a file that is not there: files, pa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from variant_index.model.document import write_document
 from variant_index.model.filename import SIDECAR_SUFFIX, sidecar_filename
+from variant_index.publish.layout import FORMS, HTML_PAGE, JSON_PAGE, Layout
 from variant_index.publish.release import PROVENANCE, FoundSource, FoundWheel, Release, ReleaseKey, release_of
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import render_html, render_json, render_root_html, render_root_json
@@ -36,6 +37,7 @@ __all__ = [
     "listed_paths",
     "page_paths",
     "plan_page",
+    "plan_pages",
     "plan_project",
     "plan_root",
     "release_files",
@@ -114,7 +116,7 @@ class Plan:
 
 def page_paths(name: str) -> tuple[str, str]:
     """Return where a project's page goes, as HTML and as JSON."""
-    return f"{PAGES}{name}/index.html", f"{PAGES}{name}/index.json"
+    return f"{PAGES}{name}/{HTML_PAGE}", f"{PAGES}{name}/{JSON_PAGE}"
 
 
 def listed_path(file: ProjectFile) -> str | None:
@@ -142,6 +144,7 @@ def plan_project(
     keep: Iterable[ReleaseKey],
     now: str,
     *,
+    layout: Layout = "both",
     base_url: str | None = None,
 ) -> Plan:
     """Plan a project that lists exactly `releases`, and what is published already of `keep`.
@@ -153,6 +156,7 @@ def plan_project(
             yanked.
         keep: releases that were refused this time: what is listed of them stays as it is.
         now: the upload time of new files, `2026-01-31T12:00:00Z`.
+        layout: the forms of the page.
         base_url: where the index will be, https and without a slash at the end; provenance objects are
             published only when that is known, because pages give their full address (PEP 740).
     """
@@ -174,7 +178,7 @@ def plan_project(
         listed += entries
     page = ProjectPage(name, tuple(sorted(listed, key=lambda file: file.filename))) if listed else None
     if page is not None:
-        steps += plan_page(page)
+        steps += plan_page(page, layout)
     elif published is not None:
         steps += [Delete(path) for path in page_paths(name)]
     steps += _gone(published, page)
@@ -269,18 +273,33 @@ def _gone(before: ProjectPage | None, after: ProjectPage | None) -> Iterator[Del
         yield from (Delete(path) for path in listed_paths(before, file) if path not in stay)
 
 
-def plan_page(page: ProjectPage) -> tuple[Put, Put]:
-    """Plan a project's page in both forms."""
-    html, json = page_paths(page.name)
-    return Put(html, render_html(page)), Put(json, render_json(page))
+def plan_page(page: ProjectPage, layout: Layout = "both") -> tuple[Put | Delete, ...]:
+    """Plan a project's page in the forms of a layout, and in no others."""
+    return _in_forms(f"{PAGES}{page.name}", layout, lambda: render_html(page), lambda: render_json(page))
 
 
-def plan_root(names: Iterable[str]) -> tuple[Put, Put]:
-    """Plan the root page, which comes after the projects' pages."""
+def plan_pages(
+    names: Iterable[str], page_of: Callable[[str], ProjectPage | None], layout: Layout
+) -> Iterator[Put | Delete]:
+    """Plan that pages list what they list, in the forms of a layout."""
+    for name in names:
+        if (page := page_of(name)) is not None:
+            yield from plan_page(page, layout)
+
+
+def plan_root(names: Iterable[str], layout: Layout = "both") -> tuple[Put | Delete, ...]:
+    """Plan the root page, which comes after the projects' pages; it says what the layout is."""
     ordered = sorted(names)
-    return (
-        Put(f"{PAGES}index.html", render_root_html(ordered)),
-        Put(f"{PAGES}index.json", render_root_json(ordered)),
+    root = PAGES.rstrip("/")
+    return _in_forms(root, layout, lambda: render_root_html(ordered), lambda: render_root_json(ordered))
+
+
+def _in_forms(
+    folder: str, layout: Layout, html: Callable[[], bytes], json: Callable[[], bytes]
+) -> tuple[Put | Delete, ...]:
+    return tuple(
+        Put(f"{folder}/{form}", render()) if form in FORMS[layout] else Delete(f"{folder}/{form}")
+        for form, render in ((HTML_PAGE, html), (JSON_PAGE, json))
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from variant_index.errors import printable
+from variant_index.publish.content_types import content_type
 from variant_index.publish.plan import FILES, PAGES, listed_path
 from variant_index.publish.store import StoreError
 from variant_index.simple_api.page import ProjectPage
@@ -18,18 +19,18 @@ _BASE = "https://index.invalid/"
 
 
 def read_published_page(content: bytes, name: str, place: str) -> ProjectPage:
-    """Return the page of a project from its JSON form.
+    """Return the page of a project from either form: both say everything.
 
     Args:
         content: the page's bytes.
         name: the project's normal name.
-        place: where the page is, for messages.
+        place: where the page is; its extension tells the form.
 
     Raises:
         StoreError: it is no page, or none of ours.
     """
     try:
-        page = parse_page(content, JSON_TYPE, f"{_BASE}{PAGES}{name}/", name)
+        page = parse_page(content, content_type(place) or JSON_TYPE, f"{_BASE}{PAGES}{name}/", name)
     except PageError as error:
         raise _unusable(place, printable(str(error).rpartition(": ")[2])) from None
     if page.problems:

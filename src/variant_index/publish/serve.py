@@ -19,7 +19,8 @@ from variant_index.errors import InputError, printable
 from variant_index.model.filename import canonical_name
 from variant_index.publish.byte_range import requested_range
 from variant_index.publish.content_types import content_type
-from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, negotiate
+from variant_index.publish.layout import HTML_PAGE, JSON_PAGE
+from variant_index.simple_api.render import HTML_TYPE, HTML_V1_TYPE, JSON_TYPE, negotiate
 
 __all__ = ["IndexHandler", "IndexServer", "ServeError"]
 
@@ -50,7 +51,7 @@ class IndexServer(ThreadingHTTPServer):
             ServeError: `root` holds no index, or the port is taken or not allowed.
         """
         self.root = root.resolve()
-        if not (self.root / "simple" / "index.html").is_file():
+        if not self.page_types():
             raise ServeError(
                 f"{printable(str(root))}: no index here; write one with variant-index build ... --out"
             )
@@ -67,6 +68,12 @@ class IndexServer(ThreadingHTTPServer):
         """Bind without asking the name service what this host is called, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = _LOOPBACK, self.server_address[1]
+
+    def page_types(self) -> list[str]:
+        """Return the content types that pages can have now, by the forms of the root page."""
+        types = {JSON_PAGE: (JSON_TYPE,), HTML_PAGE: (HTML_TYPE, HTML_V1_TYPE)}
+        root = self.root / "simple"
+        return [kind for form, kinds in types.items() if (root / form).is_file() for kind in kinds]
 
     @property
     def url(self) -> str:
@@ -148,18 +155,19 @@ class IndexHandler(BaseHTTPRequestHandler):
         if len(parts) == 2 and parts[1] != canonical_name(parts[1]):
             self._redirect(f"/simple/{quote(canonical_name(parts[1]), safe='')}/", body)
             return
-        kind = negotiate(self.headers.get("Accept"))
+        types = self.server.page_types()
+        kind = negotiate(self.headers.get("Accept"), types)
         if kind is None:
-            self._fail(HTTPStatus.NOT_ACCEPTABLE, f"the forms are {JSON_TYPE} and {HTML_TYPE}", body)
+            self._fail(HTTPStatus.NOT_ACCEPTABLE, f"the forms are {', '.join(types)}", body)
             return
-        form = "index.json" if kind == JSON_TYPE else "index.html"
+        form = JSON_PAGE if kind == JSON_TYPE else HTML_PAGE
         self._send([*parts, form], f"{kind}; charset=utf-8" if kind == HTML_TYPE else kind, body)
 
     def _file(self, parts: list[str], body: bool) -> None:
         if (kind := content_type(parts[-1])) is not None:
             self._send(parts, kind, body)
             return
-        if len(parts) == 2 and self._open([*parts, "index.html"]) is not None:
+        if len(parts) == 2 and self.server.root.joinpath(*parts).is_dir():
             self._redirect(f"/simple/{quote(canonical_name(parts[1]), safe='')}/", body)
             return
         self._fail(HTTPStatus.NOT_FOUND, "not found", body)
@@ -204,7 +212,7 @@ class IndexHandler(BaseHTTPRequestHandler):
             self.send_header("Last-Modified", email.utils.formatdate(status.st_mtime, usegmt=True))
             # A port is reused for other indexes, so even wheels are asked for again (and not sent again).
             self.send_header("Cache-Control", "no-cache")
-            if parts[-1] in ("index.html", "index.json"):
+            if parts[-1] in (HTML_PAGE, JSON_PAGE):
                 self.send_header("Vary", "Accept")
             self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from variant_index.errors import InputError, VariantIndexError
+from variant_index.publish.layout import Layout
 from variant_index.publish.plan import Copy, Delete, Put, Step
 from variant_index.simple_api.page import ProjectPage
 
@@ -72,6 +73,9 @@ class Store(Protocol):
         It is compared and never interpreted: an ETag, or a file's inode, size and time. Cheap: no page
         is read.
         """
+
+    def layout(self) -> Layout | None:
+        """Return the forms that pages have, None when nothing is published."""
 
     def page(self, name: str) -> ProjectPage | None:
         """Return a project's page, None when it has none. The addresses are as in `plan.py`: relative.

@@ -56,6 +56,7 @@ _BAD_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 # Half a character: JSON can spell it (`\ud800`), nothing can write it.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ALGORITHM = re.compile(r"[a-z0-9_\-]{1,20}", re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]{8,256}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DIGEST_LENGTH = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
@@ -425,6 +426,7 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
     upload_time = anchor.get("data-upload-time")
     yanked: bool | str = "data-yanked" in anchor and (anchor["data-yanked"] or True)
     core_metadata = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
+    size = anchor.get("data-size") or ""
     return ProjectFile(
         _checked_name(filename),
         address,
@@ -432,7 +434,7 @@ def _html_file(anchor: Mapping[str, str | None], href: str, text: str, reader: _
         _checked_requires_python(anchor.get("data-requires-python")),
         yanked,
         _html_core_metadata(core_metadata),
-        None,
+        int(size) if _SIZE.fullmatch(size) else None,
         upload_time if is_upload_time(upload_time) else None,
         _provenance(anchor.get("data-provenance")),
         reader.url,

@@ -7,7 +7,7 @@ has a size, 1.3 (PEP 740) when a file also has a provenance object, else 1.0.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
@@ -77,8 +77,9 @@ def _version(file: ProjectFile) -> str | None:
 def render_html(page: ProjectPage) -> bytes:
     """Return a project page as PEP 503 HTML.
 
-    HTML has no place for sizes and holds one hash of a file and of its metadata: SHA-256 where there
-    is one. Addresses are written as they are, with the hash as their fragment.
+    HTML holds one hash of a file and of its metadata: SHA-256 where there is one. Upload times and sizes
+    have no place in it but the attributes that uv reads. Addresses are written as they are, with the hash
+    as their fragment.
     """
     title = escape(f"Links for {page.name}")
     return _document(title, "".join(map(_anchor, page.files)))
@@ -98,6 +99,8 @@ def _anchor(file: ProjectFile) -> str:
     if file.upload_time is not None:
         # In no specification, but PyTorch's index has it and uv needs it for --exclude-newer.
         attributes.append(f'data-upload-time="{escape(file.upload_time)}"')
+    if file.size is not None:
+        attributes.append(f'data-size="{file.size}"')  # as before: uv reads it
     if file.provenance is not None:
         attributes.append(f'data-provenance="{escape(file.provenance)}"')
     return f"    <a {' '.join(attributes)}>{escape(file.filename)}</a><br>\n"
@@ -144,15 +147,19 @@ _NAMED_ORDER = (JSON_TYPE, HTML_V1_TYPE, HTML_TYPE)
 _WILDCARD_ORDER = (HTML_TYPE, HTML_V1_TYPE, JSON_TYPE)
 
 
-def negotiate(accept: str | None) -> str | None:
+def negotiate(accept: str | None, types: Collection[str] = _NAMED_ORDER) -> str | None:
     """Choose the form of a page for an `Accept` header (PEP 691, RFC 9110 section 12.5.1).
+
+    Args:
+        accept: the header.
+        types: the content types there are, at least one.
 
     Returns:
         JSON_TYPE, HTML_V1_TYPE or HTML_TYPE: the content type to answer with. Without a header, and
-        for `*/*`, it is HTML_TYPE. None when the client accepts no form (status 406).
+        for `*/*`, it is HTML_TYPE where there is HTML. None when the client accepts no form (status 406).
     """
     if accept is None or not accept.strip():
-        return HTML_TYPE
+        accept = "*/*"
     weights: dict[str, float] = {}
     for item in accept.split(","):
         kind, _, parameters = item.partition(";")
@@ -160,7 +167,7 @@ def negotiate(accept: str | None) -> str | None:
         weights[_ALIASES.get(kind, kind)] = _quality(parameters)
     best: tuple[float, int, int] | None = None
     chosen = None
-    for offered in _NAMED_ORDER:
+    for offered in filter(types.__contains__, _NAMED_ORDER):
         for specificity, known, order in (
             (2, offered, _NAMED_ORDER),
             (1, offered.partition("/")[0] + "/*", _WILDCARD_ORDER),

@@ -16,7 +16,7 @@ from variant_index.errors import VariantIndexError
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.edit import add_files
 from variant_index.publish.lock import FolderBusyError, lock_folder
-from variant_index.publish.plan import PAGES, plan_root
+from variant_index.publish.plan import plan_root
 from variant_index.publish.reading import read_file
 from variant_index.publish.store import Store
 from variant_index.upload.form import FormError, FormReader
@@ -70,7 +70,7 @@ def open_uploads(
         folder.chmod(0o700)
         for left in folder.iterdir():
             shutil.rmtree(left, ignore_errors=True)
-        if not (out / PAGES / "index.html").is_file():
+        if store.layout() is None:
             with store.exclusive():
                 store.carry_out(plan_root(store.stamps()))
         yield Uploads(folder, store, max_bytes, now, wait)

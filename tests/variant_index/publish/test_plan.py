@@ -82,6 +82,7 @@ def test_nothing_is_named_before_it_is_there(releases: list[Release]) -> None:
 def test_the_root_page_lists_every_project() -> None:
     html, json_page = plan_root(["b", "a"])
     assert (html.path, json_page.path) == ("simple/index.html", "simple/index.json")
+    assert isinstance(json_page, Put)
     assert [project["name"] for project in json.loads(json_page.content)["projects"]] == ["a", "b"]
 
 

@@ -146,7 +146,7 @@ def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: in
         now: seconds since 1970.
 
     Raises:
-        OvertakenError: a project that the changes depend on is not as it was.
+        OvertakenError: a project that the changes depend on is not as it was, or the layout of pages.
     """
     for path in {*base.pages, *seen.pages}:
         if project_of(path) in changes.used and base.pages.get(path) != seen.pages.get(path):
@@ -159,6 +159,8 @@ def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: in
             pages.pop(path, None)
         else:
             pages[path] = state
+    if base is not seen and len(_layouts(pages)) > 1:
+        raise OvertakenError("somebody else changed the layout of the pages meanwhile; run again")
     named = {body_path(state) for state in pages.values()} | changes.revived
     dropped = {path: since for path, since in base.dropped.items() if path not in changes.gone}
     replaced = {body_path(state) for state in base.pages.values()}
@@ -171,6 +173,15 @@ def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: in
         pages,
         {path: since for path, since in dropped.items() if path not in named},
     )
+
+
+def _layouts(pages: Iterable[str]) -> set[frozenset[str]]:
+    """Return the combinations of forms that pages come in: one, unless two publishers disagreed."""
+    forms: dict[str, list[str]] = {}
+    for path in pages:
+        folder, _, form = path.rpartition("/")
+        forms.setdefault(folder, []).append(form)
+    return set(map(frozenset, forms.values()))
 
 
 def write_commit(commit: Commit) -> bytes:

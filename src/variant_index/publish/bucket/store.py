@@ -41,6 +41,7 @@ from variant_index.publish.bucket.object_storage import Bucket, BucketError, Sto
 from variant_index.publish.bucket.page_writer import PageWriter
 from variant_index.publish.bucket.probe import Abilities, probe
 from variant_index.publish.bucket.uploads import Uploads
+from variant_index.publish.layout import HTML_PAGE, JSON_PAGE, Layout, layout_of
 from variant_index.publish.plan import (
     FILES,
     PAGES,
@@ -146,13 +147,18 @@ class BucketStore:
                 stamps[name] = f"{stamps.get(name, '')} {state.sha256}"
         return stamps
 
+    def layout(self) -> Layout | None:
+        """See `Store`."""
+        return _layout(self._seen)
+
     def page(self, name: str) -> ProjectPage | None:
         """See `Store`."""
         self._used.add(name)
         return self._page(name, self._seen)
 
     def _page(self, name: str, commit: Commit) -> ProjectPage | None:
-        path = page_paths(name)[1]
+        html, json = page_paths(name)
+        path = json if json in commit.pages else html
         state = commit.pages.get(path)
         if state is None:
             return None
@@ -204,8 +210,9 @@ class BucketStore:
             commit = compose(base, self._seen, changes, identity, now)
             if wants_root and base is not self._seen:
                 # Others added or removed projects; the root page is what all projects make it.
-                for put in plan_root(projects(commit.pages)):
-                    work.pages[put.path] = work.store_body(put.content)
+                for step in plan_root(projects(commit.pages), _layout(commit) or "both"):
+                    if isinstance(step, Put):
+                        work.pages[step.path] = work.store_body(step.content)
                 changes = Changes(self._used | names, work.pages, work.revived, work.dropped, gone)
                 commit = compose(base, self._seen, changes, identity, now)
             if self._log.create(commit):
@@ -323,6 +330,10 @@ class _Work:
             self._folder = folder
             self._there = {stored.path: stored for stored in self._bucket.directly_in(folder)}
         return self._there.get(path)
+
+
+def _layout(commit: Commit) -> Layout | None:
+    return layout_of([form for form in (HTML_PAGE, JSON_PAGE) if f"{PAGES}{form}" in commit.pages])
 
 
 def _state(content: bytes) -> PageState:

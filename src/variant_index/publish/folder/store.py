@@ -35,6 +35,7 @@ from pathlib import Path
 from variant_index.errors import printable
 from variant_index.publish.folder.dropped import DroppedFiles
 from variant_index.publish.folder.staging import PART, Staging, finish_switch, write
+from variant_index.publish.layout import HTML_PAGE, JSON_PAGE, Layout, layout_of
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_paths, page_paths
 from variant_index.publish.published_page import read_published_page
@@ -105,14 +106,19 @@ class FolderStore:
             pass
         return stamps
 
+    def layout(self) -> Layout | None:
+        """See `Store`."""
+        root = self._out / PAGES
+        return layout_of([form for form in (HTML_PAGE, JSON_PAGE) if (root / form).is_file()])
+
     def page(self, name: str) -> ProjectPage | None:
         """See `Store`."""
-        place = self._out / page_paths(name)[1]
-        try:
-            content = place.read_bytes()
-        except FileNotFoundError:
-            return None
-        return read_published_page(content, name, str(place))
+        html, json = page_paths(name)
+        for path in [html] if self.layout() == "html" else [json, html]:
+            place = self._out / path
+            with contextlib.suppress(FileNotFoundError):
+                return read_published_page(place.read_bytes(), name, str(place))
+        return None
 
     def read(self, path: str) -> bytes:
         """See `Store`."""
@@ -188,7 +194,7 @@ class FolderStore:
 def _stamp(folder: str) -> str:
     """Return what changes with either form of a page; "" when there is no page."""
     parts = []
-    for form in ("index.html", "index.json"):
+    for form in (HTML_PAGE, JSON_PAGE):
         try:
             status = os.stat(f"{folder}/{form}")  # noqa: PTH116 -- a Path each would double the time
         except FileNotFoundError:
