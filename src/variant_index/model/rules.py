@@ -52,7 +52,7 @@ class Finding:
 
 
 _REBUILD = "build the wheel again"
-_REPACK = "write the archive again with `wheel unpack` and `wheel pack`, then label it again"
+_REPACK = "unpack it with `unzip`, write it again with `wheel pack`, then label it again"
 _DOWNLOAD = "copy or download the file again"
 _RELABEL = "label the original wheel with variant-index label"
 _SETTINGS = "label all wheels of the release with the same settings"
@@ -92,8 +92,19 @@ _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
     ("WHL203", "error", "METADATA cannot be read in one way only", _REBUILD),
     ("WHL204", "error", "name or version inside the wheel are not those of the file name", _REBUILD),
     ("WHL205", "error", "WHEEL cannot be read, or is of an unknown format version", _REBUILD),
-    ("WHL206", "error", "the tags in WHEEL are not those of the file name", "set them with `wheel tags`"),
+    (
+        "WHL206",
+        "error",
+        "the tags in WHEEL are not those of the file name",
+        "unpack it with `unzip`, correct the Tag lines in WHEEL, and write it again with `wheel pack`",
+    ),
     ("WHL207", "error", "an entry point's name is a path", _REBUILD),
+    (
+        "WHL208",
+        "warning",
+        "WHEEL says linux where the file name says manylinux or musllinux",
+        "build with auditwheel, or let variant-index repack set the tags (retag)",
+    ),
     ("WHL301", "error", "RECORD is not a table of paths, hashes and sizes", _REBUILD),
     ("WHL302", "error", "RECORD does not list a file of the wheel", _REPACK),
     ("WHL303", "error", "RECORD lists a file that is not in the wheel", _REPACK),

@@ -22,7 +22,7 @@ BUILT_IN = ("pytorch", "torch-extension", "cupy", "jax")
 """The rule sets that come with the package, in the order they are asked."""
 
 
-_OTHER_TAGS = "WHL206"  # a rule may correct these
+_OTHER_TAGS = frozenset({"WHL206", "WHL208"})  # a rule may correct these
 
 
 def built_in_text(name: str) -> bytes:
@@ -90,12 +90,21 @@ def _read(path: Path) -> SourceWheel:
     with Archive(path) as archive:
         archive.check_framing()
         contents = read_contents(archive, filename)
-        refuse_broken(contents, but=(_OTHER_TAGS,))
-        other_tags = any(finding.code == _OTHER_TAGS for finding in contents.findings)
+        refuse_broken(contents, but=_OTHER_TAGS)
+        other_tags = _OTHER_TAGS & {finding.code for finding in contents.findings}
         wheel_file = read_wheel_file(archive, contents.dist_info) if other_tags else None
         digest = source_digest(archive, contents.dist_info)
     folders = tuple(reversed(path.absolute().parts[1:-1]))
-    return SourceWheel(str(path), folders, filename, contents.metadata, contents.size, digest, wheel_file)
+    return SourceWheel(
+        str(path),
+        folders,
+        filename,
+        contents.metadata,
+        contents.size,
+        digest,
+        wheel_file,
+        wrong_tags="WHL206" in other_tags,
+    )
 
 
 def source_digest(archive: Archive, dist_info: str) -> str:

@@ -42,6 +42,7 @@ class SourceWheel:
         size: its size in bytes.
         digest: SHA-256 of its RECORD and its zip directory: equal for equal content.
         wheel_file: the bytes of its WHEEL when the tags there are not those of the file name.
+        wrong_tags: whether such a wheel is refused unless they are set, because they contradict the name.
     """
 
     path: str
@@ -51,6 +52,7 @@ class SourceWheel:
     size: int
     digest: str
     wheel_file: bytes | None = None
+    wrong_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,8 @@ def _retagged(source: SourceWheel, rule: Rule) -> bytes | None:
     if source.wheel_file is None:
         return None
     if not rule.retag:
+        if not source.wrong_tags:
+            return None
         raise PlanError(
             "the tags in its WHEEL file are not those of the file name; retag = true in the rule sets them"
         )

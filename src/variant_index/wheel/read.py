@@ -23,7 +23,7 @@ from variant_index.model.properties import each_property
 from variant_index.model.rules import Finding
 from variant_index.wheel.archive import Archive, WheelError
 from variant_index.wheel.headers import HeaderError, parse_headers
-from variant_index.wheel.odd import Broken, odd_document, odd_filename, odd_names
+from variant_index.wheel.odd import Broken, odd_document, odd_filename, odd_names, odd_tags
 from variant_index.wheel.record import RecordError, RecordRow, check_rows, parse_record
 from variant_index.wheel.verify import verify_contents
 
@@ -279,20 +279,7 @@ def _check_wheel_file(archive: Archive, data: bytes, filename: WheelFilename) ->
     if version.partition(".")[0] != "1":
         archive.refuse(f"WHEEL: format version {printable(version, 20)!r} is not known (1.x is)", "WHL205")
     tags = headers.get("tag", [])
-    if tags == [filename.tag_set]:
-        return []
-    expanded = {
-        f"{python}-{abi}-{platform}"
-        for tag in tags
-        if tag.count("-") == 2
-        for pythons, abis, platforms in [tag.lower().split("-")]
-        for python in pythons.split(".")
-        for abi in abis.split(".")
-        for platform in platforms.split(".")
-    }
-    # Not a reason to stop reading: installers go by the file name, and ray's wheels were renamed like that.
-    same = expanded == {str(tag) for tag in filename.tags}
-    return [] if same else [("WHL206", "the tags in its WHEEL file are not those of the file name")]
+    return [] if tags == [filename.tag_set] else odd_tags(tags, filename)
 
 
 def _check_entry_points(archive: Archive, data: bytes) -> None:

@@ -115,6 +115,11 @@ def renamed(folder: Path) -> None:
     make_wheel(folder, NAME).rename(folder / "demo-1.0-py3-none-linux_x86_64.whl")
 
 
+def only_renamed(folder: Path) -> None:
+    path = make_wheel(folder, "demo-1.0-py3-none-linux_x86_64.whl")
+    path.rename(folder / "demo-1.0-py3-none-manylinux2014_x86_64.whl")
+
+
 def of_another(folder: Path) -> None:
     make_wheel(folder, NAME).rename(folder / "other-1.0-py3-none-any.whl")
 
@@ -165,6 +170,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "WHL205": [changed({f"{INFO}/WHEEL": b"Wheel-Version: 2.0\n"})],
     "WHL206": [renamed],
+    "WHL208": [only_renamed],
     "WHL207": [changed({f"{INFO}/entry_points.txt": b"[console_scripts]\n../../pwn = demo:x\n"})],
     "WHL301": [recorded(lambda rows: ["demo.py", *rows[1:]])],
     "WHL302": [recorded(lambda rows: rows[1:])],

@@ -245,7 +245,7 @@ def test_stopping_stops_in_the_middle_of_a_wheel(tmp_path: Path, monkeypatch: py
 
 
 def test_tags_are_set_where_a_rule_says_so(tmp_path: Path) -> None:
-    """Builders rename wheels from linux to manylinux, and `build` refuses what is left in WHEEL."""
+    """Builders rename wheels from one platform to another."""
     name = "torch-2.9.0+cu126-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
     source = make_torch(tmp_path).rename(tmp_path / name)
     assert states(repack(source, tmp_path / "out")) == [("written",)]
@@ -256,10 +256,27 @@ def test_tags_are_set_where_a_rule_says_so(tmp_path: Path) -> None:
         old = before.read("torch-2.9.0+cu126.dist-info/WHEEL")
     tags = b"Tag: cp312-cp312-manylinux2014_x86_64\nTag: cp312-cp312-manylinux_2_17_x86_64\n"
     assert wheel_file == old.replace(f"Tag: {TAGS}\n".encode(), tags)
-    found, _ = read_sources([source])
+    contradicted = source.rename(tmp_path / "torch-2.9.0+cu126-cp313-cp313-manylinux2014_x86_64.whl")
+    found, _ = read_sources([contradicted])
     rules = parse_rules(b"[[rule]]\ndefault = true", "r.toml")
     (refused,) = plan_repack(found, [rules]).refused
     assert "are not those of the file name; retag = true in the rule sets them" in refused.reason
+
+
+def test_a_wheel_that_only_says_linux_may_stay_so(tmp_path: Path) -> None:
+    name = "demo-1.0+cu12-py3-none-linux_x86_64.whl"
+    source = make_wheel(tmp_path, name).rename(tmp_path / name.replace("-linux", "-manylinux2014"))
+    found, refused = read_sources([source])
+    assert not refused
+    for retag, line in (
+        ("false", b"Tag: py3-none-linux_x86_64"),
+        ("true", b"Tag: py3-none-manylinux2014_x86_64"),
+    ):
+        rules = parse_rules(f"[[rule]]\ndefault = true\nretag = {retag}".encode(), "r.toml")
+        out = tmp_path / retag
+        assert [outcome.error for outcome in carry_out(plan_repack(found, [rules]).planned, out)] == [None]
+        with zipfile.ZipFile(next(out.glob("*.whl"))) as archive:
+            assert line in archive.read("demo-1.0.dist-info/WHEEL")
 
 
 _KILLED = """

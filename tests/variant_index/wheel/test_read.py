@@ -240,6 +240,34 @@ def test_tells_of_other_tags(tmp_path: Path) -> None:
     assert found(path) == ["WHL206"]
 
 
+@pytest.mark.parametrize(
+    ("wheel_file", "name", "code"),
+    [
+        ("py3-none-linux_x86_64", "py3-none-manylinux2014_x86_64", "WHL208"),
+        ("py3-none-linux_x86_64", "py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64", "WHL208"),
+        ("py3-none-linux_aarch64", "py3-none-musllinux_1_2_aarch64", "WHL208"),
+        ("py2.py3-none-linux_x86_64", "py2.py3-none-manylinux1_x86_64", "WHL208"),
+        (
+            "py3-none-linux_x86_64.manylinux2014_x86_64",
+            "py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64",
+            "WHL208",
+        ),
+        ("py3-none-linux_aarch64", "py3-none-manylinux2014_x86_64", "WHL206"),
+        ("py3-none-linux_x86_64", "py2.py3-none-manylinux2014_x86_64", "WHL206"),
+        ("py2.py3-none-linux_x86_64", "py3-none-manylinux2014_x86_64", "WHL206"),
+        ("py3-none-manylinux2014_x86_64", "py3-none-manylinux_2_17_x86_64", "WHL206"),
+        ("py3-none-manylinux2014_x86_64", "py3-none-linux_x86_64", "WHL206"),
+        ("py3-none-linux_x86_64", "py3-none-any", "WHL206"),
+        ("py3-none-linux_x86_64.any", "py3-none-manylinux2014_x86_64", "WHL206"),
+        ("nonsense", "py3-none-any", "WHL206"),
+        (".".join("a" * 100_000) + "-" + ".".join("b" * 100_000) + "-c", "py3-none-any", "WHL206"),
+    ],
+)
+def test_a_renamed_wheel_is_no_contradiction(tmp_path: Path, wheel_file: str, name: str, code: str) -> None:
+    path = changed(tmp_path, {f"{INFO}/WHEEL": f"Wheel-Version: 1.0\nTag: {wheel_file}\n".encode()})
+    assert found(path.rename(tmp_path / f"demo-1.0-{name}.whl")) == [code]
+
+
 def test_compressed_tags_are_the_expanded_ones(tmp_path: Path) -> None:
     assert found(make_wheel(tmp_path, "demo-1.0-py2.py3-none-any.whl")) == []
 
