@@ -16,6 +16,7 @@ from variant_index.cli.extension_settings import extension_settings
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
 from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
+from variant_index.cli.target_options import TargetOptions, target_options
 from variant_index.cli.trust_option import source_variables, trust_option, trust_providers
 from variant_index.errors import InputError, VariantIndexError, printable
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from variant_index.detection import DetectionSettings
     from variant_index.extensions.settings import ExtensionSettings
     from variant_index.model.explain_report import ExplainReport
+    from variant_index.selection.choice import TargetTags
     from variant_index.shim.explainer import Explainer, Explanation
     from variant_index.shim.target import TargetPython
 
@@ -39,6 +41,7 @@ Examples:
   variant-index explain torch
   variant-index explain "torch<2.9" --index-url http://127.0.0.1:8000/simple/
   variant-index explain torch --machine cuda12.8-sm90
+  variant-index explain torch --platform win_amd64 --python-version 3.13 --machine cuda13.0
   variant-index explain -r requirements.txt -c constraints.txt
   variant-index explain torch torchvision --machine gpu-box.json --json
 """
@@ -58,6 +61,7 @@ Examples:
     "-c", "--constraint", "constraints", multiple=True, metavar="FILE", help="A constraints file, likewise."
 )
 @source_options
+@target_options
 @setting_options(*DETECTION)
 @trust_option
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
@@ -86,6 +90,7 @@ def command(
 
     if not requirements and not files:
         raise InputError("nothing to explain: name a requirement, or a file with -r")
+    chosen_target = TargetOptions.taken_from(given)
     lines, in_files, file_pre = _read(requirements, files, constraints)
     configuration = configured(given, *SOURCES, *DETECTION)
     options = SourceOptions.of(configuration)
@@ -96,11 +101,16 @@ def command(
     interpreter = target_python(python)
     target = ask_target(interpreter)
     wanted = _merge(lines, target)
+    tags = chosen_target.tags(interpreter, target.tags) if chosen_target else target.tags
     alone = len(wanted) == 1 and not files
+    # What is installed here says nothing of another target.
     extensions = extension_settings(
-        lambda: interpreter, [line.text for line in lines if not line.text.startswith("-")]
+        None if chosen_target else lambda: interpreter,
+        [line.text for line in lines if not line.text.startswith("-")],
     )
-    explainer = _explainer(options, in_files, target, detection, extensions, pre=pre or file_pre)
+    explainer = _explainer(
+        options, in_files, tags, detection, extensions, target=chosen_target, pre=pre or file_pre
+    )
     status = 0
     reports: list[ExplainReport] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -166,10 +176,11 @@ def _merge(lines: Sequence[RequirementLine], target: TargetPython) -> tuple[Want
 def _explainer(
     options: SourceOptions,
     in_files: Sequence[Option],
-    target: TargetPython,
+    tags: TargetTags,
     detection: DetectionSettings,
     extensions: ExtensionSettings,
     *,
+    target: TargetOptions,
     pre: bool,
 ) -> Explainer:
     from variant_index.shim.explainer import Explainer
@@ -198,12 +209,13 @@ def _explainer(
         Upstream(options.sources(), network, routing),
         SidecarReader(network),
         WheelVerifier(WheelReader(network)),
-        machine=lambda: detection.profile(partial(say, "warning")),
-        tags=target.tags,
+        machine=lambda: detection.profile(partial(say, "warning"), target.platforms),
+        tags=tags,
         family=family,
         extensions=ExtensionBuilds(extensions, family),
         prefer=torch.prefer,
         prereleases=pre,
+        wheels_only=bool(target),
     )
 
 

@@ -92,6 +92,7 @@ class Explainer:
         extensions: ExtensionBuilds | None = None,
         prefer: Preference = "hardware",
         prereleases: bool = False,
+        wheels_only: bool = False,
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -105,6 +106,7 @@ class Explainer:
             extensions: knows which builds go with the torch that there is; None where that does not count.
             prefer: what comes first, a build that uses the hardware or the newest release.
             prereleases: pip's `--pre`.
+            wheels_only: whether source distributions cannot be installed, as for another target.
         """
         self._upstream = upstream
         self._sidecars = sidecars
@@ -115,6 +117,7 @@ class Explainer:
         self._extensions = extensions
         self._prefer = prefer
         self._prereleases = prereleases
+        self._wheels_only = wheels_only
         self._lock = threading.Lock()
 
     @cached_property
@@ -218,7 +221,12 @@ class Explainer:
                 for version, reason in held_back_releases(releases, choices, used).items():
                     releases[version] = yanked_release(releases[version], reason)
             return choose_version(
-                requirement, releases.values(), self._tags, judge, allow_prereleases=self._prereleases
+                requirement,
+                releases.values(),
+                self._tags,
+                judge,
+                allow_prereleases=self._prereleases,
+                wheels_only=self._wheels_only,
             )
 
         verdict, problems = choose_verified(choose, documents.by_version, self._verifier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 __all__ = ["FileVerdict", "PassedOver", "ReleaseVerdict", "choose_version", "is_pinned", "passed_over"]
+
+_NO_SOURCE: Final = "source distribution, and for another target only wheels are taken"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def choose_version(
     judge: Callable[[Release], Choice],
     *,
     allow_prereleases: bool = False,
+    wheels_only: bool = False,
 ) -> ReleaseVerdict | None:
     """Choose as pip does: the newest matching release of which anything can be installed.
 
@@ -90,6 +93,7 @@ def choose_version(
         judge: judges the wheels of one release, as `choose_release` does; called for as few releases as
             possible.
         allow_prereleases: pip's `--pre`.
+        wheels_only: whether source distributions cannot be installed.
 
     Returns:
         The verdict on the chosen release; when nothing can be installed, that on the newest matching one;
@@ -99,7 +103,7 @@ def choose_version(
     known = list(releases)
     judged: dict[Version, ReleaseVerdict] = {}
     for release in _in_order(requirement.specifier, known, allow_prereleases):
-        judged[release.version] = _judge_release(release, tags, judge, pinned=pinned)
+        judged[release.version] = _judge_release(release, tags, judge, pinned=pinned, wheels_only=wheels_only)
         if judged[release.version].selected is not None:
             break
     if not judged:
@@ -161,7 +165,12 @@ def is_pinned(specifier: SpecifierSet) -> bool:
 
 
 def _judge_release(
-    release: Release, tags: TargetTags, judge: Callable[[Release], Choice], *, pinned: bool
+    release: Release,
+    tags: TargetTags,
+    judge: Callable[[Release], Choice],
+    *,
+    pinned: bool,
+    wheels_only: bool,
 ) -> ReleaseVerdict:
     fitting: list[FileVerdict] = []
     others: list[FileVerdict] = []
@@ -170,7 +179,7 @@ def _judge_release(
         verdict = FileVerdict(file, candidate.wheel.label, candidate.rank, candidate.reason)
         (fitting if candidate.compatible else others).append(verdict)
     for sdist in release.sdists:
-        refusal = tags.refusal(sdist.requires_python)
+        refusal = _NO_SOURCE if wheels_only else tags.refusal(sdist.requires_python)
         reason = refusal or "source distribution, to be built on this machine"
         verdict = FileVerdict(sdist, "", len(fitting) + 1 if refusal is None else None, reason)
         (fitting if refusal is None else others).append(verdict)

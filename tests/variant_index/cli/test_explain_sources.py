@@ -42,7 +42,7 @@ def indexes(tmp_path: Path) -> Iterator[tuple[FakeIndex, FakeIndex]]:
         yield first, second
 
 
-def explain(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> tuple[str, Any]:
+def explain(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> tuple[Any, Any]:
     """Return the chosen version and what is said of the source."""
     assert main(["explain", *arguments, "--machine", MACHINE, "--json"]) == status
     report = json.loads(capsys.readouterr().out)

@@ -10,11 +10,11 @@ from typing import Final
 
 from variant_index.clients.pip.arguments import PipArguments
 from variant_index.clients.pip.configuration import PipConfiguration
-from variant_index.errors import UpstreamError
+from variant_index.errors import UpstreamError, printable
 from variant_index.selection.choice import TargetTags
 
-__all__ = ["TargetTagsError", "tags_in_debug_output", "target_options", "target_platforms"]
-__all__ += ["target_tags", "target_version"]
+__all__ = ["TargetTagsError", "parse_python_version", "tags_in_debug_output", "target_options"]
+__all__ += ["target_platforms", "target_tags", "target_version"]
 
 # The commands that have the options, and so read them from the configuration as well; whether an option
 # may be repeated.
@@ -49,11 +49,15 @@ def _values(arguments: PipArguments, configuration: PipConfiguration, name: str)
 
 
 def target_version(arguments: PipArguments, configuration: PipConfiguration) -> str | None:
-    """Return the version that `--python-version` means, None where it was not given.
+    """Return the version that `--python-version` means, None where it was not given or pip refuses it."""
+    return parse_python_version(next(iter(_values(arguments, configuration, "python-version")), ""))
 
-    pip reads `3` as 3.0.0, `3.12` and `312` as 3.12.0; what it refuses is None.
+
+def parse_python_version(given: str) -> str | None:
+    """Return the version that a value of `--python-version` means, None for what pip refuses.
+
+    pip reads `3` as 3.0.0, `3.12` and `312` as 3.12.0.
     """
-    given = next(iter(_values(arguments, configuration, "python-version")), "")
     parts = [given[0], given[1:]] if "." not in given and len(given) > 1 else given.split(".")
     if len(parts) > 3 or not all(part.isascii() and part.isdigit() for part in parts):
         return None
@@ -78,6 +82,7 @@ def target_tags(
         TargetTagsError: pip fails, or lists no tags.
     """
     command = [*pip, "debug", "--verbose", "--disable-pip-version-check", *options]
+    shown = printable(" ".join(options))
     try:
         done = subprocess.run(
             command,
@@ -89,11 +94,20 @@ def target_tags(
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise TargetTagsError(f"pip debug did not tell the tags of {' '.join(options)}: {error}") from None
+        raise TargetTagsError(f"pip debug did not tell the tags of {shown}: {_failure(error)}") from None
     tags = tags_in_debug_output(os.fsdecode(done.stdout))
     if not tags:
-        raise TargetTagsError(f"pip debug lists no tags for {' '.join(options)}")
+        raise TargetTagsError(f"pip debug lists no tags for {shown}")
     return TargetTags(tags, python_version)
+
+
+def _failure(error: Exception) -> str:
+    """Say in a few words why pip could not be asked; the errors' own texts name the whole command."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {error.timeout:g} s"
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with status {error.returncode}"
+    return printable(str(error))
 
 
 def tags_in_debug_output(text: str) -> list[str]:
