@@ -53,12 +53,19 @@ Examples:
     "-r",
     "--requirement",
     "files",
+    type=click.Path(),
     multiple=True,
     metavar="FILE",
     help="A requirements file; may be repeated.",
 )
 @click.option(
-    "-c", "--constraint", "constraints", multiple=True, metavar="FILE", help="A constraints file, likewise."
+    "-c",
+    "--constraint",
+    "constraints",
+    type=click.Path(),
+    multiple=True,
+    metavar="FILE",
+    help="A constraints file, likewise.",
 )
 @source_options
 @target_options

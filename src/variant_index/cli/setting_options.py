@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from variant_index.cli.messages import say
 from variant_index.configuration.effective import Configuration, read_configuration
@@ -70,8 +71,28 @@ def _option(setting: Setting) -> Callable[[_F], _F]:
         return click.option(*names, setting.parameter, is_flag=True, default=None, help=help_text)
     metavar = setting.metavar or f"[{'|'.join(setting.choices)}]"
     return click.option(
-        *names, setting.parameter, multiple=setting.is_several, metavar=metavar, help=help_text
+        *names,
+        setting.parameter,
+        multiple=setting.is_several,
+        metavar=metavar,
+        help=help_text,
+        shell_complete=_completion(setting),
     )
+
+
+def _completion(
+    setting: Setting,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes a value for a shell: its words, or the names of files."""
+
+    def complete(
+        _context: click.Context, _parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        if setting.kind in ("place", "path", "places"):
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(word) for word in setting.choices if word.startswith(incomplete)]
+
+    return complete
 
 
 def _shown(setting: Setting) -> str:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from variant_index.cli.completion import command
@@ -59,3 +60,25 @@ def test_bash_completes_with_it(words: list[str], expected: set[str], tmp_path: 
         text=True,
     )
     assert set(done.stdout.split()) == expected, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["explain", "--pl"], {("plain", "--platform")}),
+        (["explain", "--platform", "win"], {("plain", "win_amd64"), ("plain", "win_arm64")}),
+        (["explain", "--python-version", "3.12"], {("plain", "3.12")}),
+        (["explain", "--implementation", "p"], {("plain", "pp"), ("plain", "py")}),
+        (["explain", "--prefer", ""], {("plain", "hardware"), ("plain", "version")}),
+        (["explain", "-r", "requ"], {("file", "requ")}),
+        (["explain", "-c", ""], {("file", "")}),
+        (["explain", "--machine", "gpu"], {("file", "gpu")}),
+        (["explain", "--find-links", "./"], {("file", "./")}),
+    ],
+)
+def test_values_are_completed(words: list[str], expected: set[tuple[str, str]]) -> None:
+    from variant_index.cli.group import cli
+
+    complete = BashComplete(cli, {}, "variant-index", "_VARIANT_INDEX_COMPLETE")
+    found = complete.get_completions(words[:-1], words[-1])
+    assert {(item.type, item.value) for item in found} == expected
