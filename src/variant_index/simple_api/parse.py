@@ -56,7 +56,7 @@ _BAD_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 # Half a character: JSON can spell it (`\ud800`), nothing can write it.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ALGORITHM = re.compile(r"[a-z0-9_\-]{1,20}", re.ASCII)
-_SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]{8,256}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DIGEST_LENGTH = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}

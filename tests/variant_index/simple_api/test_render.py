@@ -69,15 +69,21 @@ def _as_html_holds_it(file: ProjectFile) -> ProjectFile:
         file,
         hashes={"sha256": SHA} if "sha256" in file.hashes else {},
         core_metadata=metadata if isinstance(metadata, bool) else {sorted(metadata)[-1]: SHA},
-        size=None,
     )
 
 
 @_PATIENT
 @given(_PAGES)
-def test_html_carries_all_but_sizes_and_further_hashes(page: ProjectPage) -> None:
+def test_html_carries_all_but_further_hashes(page: ProjectPage) -> None:
     page = replace(page, files=tuple(_as_html_holds_it(file) for file in page.files))
     assert parse_page(render_html(page), HTML_TYPE, URL, "x") == page
+
+
+@pytest.mark.parametrize("size", ["", "-1", "1.5", " 1", "1e3", "\u0661", "9" * 20, "9" * 100_000])
+def test_what_is_no_size_in_html(size: str) -> None:
+    html = f'<a href="x-1.tar.gz" data-size="{size}">x-1.tar.gz</a>'.encode()
+    (file,) = parse_page(html, HTML_TYPE, URL, "x").files
+    assert file.size is None
 
 
 def test_nothing_on_a_page_becomes_markup() -> None:
