@@ -54,7 +54,7 @@ def from_disk(out: Path) -> IndexCheck:
 def served(out: Path) -> Iterator[Callable[[Path], IndexCheck]]:
     with IndexServer(out) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield lambda _: check_index(RemoteIndex(server.url, Network(timeout=5)))
+        yield lambda _: check_index(RemoteIndex(server.url, Network()))
         server.shutdown()
 
 
@@ -315,7 +315,7 @@ def test_a_server_that_is_down(out: Path) -> None:
     with IndexServer(out) as server:
         url = server.url
     with pytest.raises(UnreachableError):
-        check_index(RemoteIndex(url, Network(timeout=1)))
+        check_index(RemoteIndex(url, Network()))
 
 
 @pytest.mark.parametrize("what", ["file", "metadata"])
@@ -333,7 +333,7 @@ def test_a_server_that_refuses_a_page() -> None:
         index.routes["/simple/"] = Route(render_root_json(["x"]), JSON_TYPE)
         index.routes["/simple/x/"] = Route(b"", status=401)
         with pytest.raises(UpstreamError, match="answered 401"):
-            check_index(RemoteIndex(f"{index.root}/simple", Network(timeout=5)))
+            check_index(RemoteIndex(f"{index.root}/simple", Network()))
 
 
 def test_a_server_that_sends_without_end(out: Path, served: Callable[[Path], IndexCheck]) -> None:
@@ -347,7 +347,7 @@ def test_a_server_without_index(served: Callable[[Path], IndexCheck], out: Path)
     with IndexServer(out) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         with pytest.raises(UpstreamError, match="there is no index"):
-            check_index(RemoteIndex(f"{server.url}vdemo/nothing/", Network(timeout=5)))
+            check_index(RemoteIndex(f"{server.url}vdemo/nothing/", Network()))
         server.shutdown()
 
 

@@ -91,7 +91,7 @@ def running_shim(
         shim.calls.append("tags")
         return tags() if tags else ANY
 
-    network = Network(timeout=2, cache=cache, credentials=Credentials(known))
+    network = Network(cache=cache, credentials=Credentials(known))
     server = ShimServer(
         known,
         network,

@@ -186,7 +186,7 @@ def test_a_file_of_unknown_length(index: FakeIndex, tmp_path: Path, complete: bo
 
 def test_a_page_elsewhere_cannot_fetch_from_this_machine_with_the_login(index: FakeIndex) -> None:
     source = Source(index.url.replace("://", "://user:secretword@"))
-    network = Network(timeout=2, credentials=Credentials([source]))
+    network = Network(credentials=Credentials([source]))
     table = FileTable("http://127.0.0.1:1/t/f/", b"key")
     link = table.add(Listed(ProjectFile(WHEEL, f"{index.root}/f", listed_by="https://8.8.8.8/simple/a/")))
     target = table.find(link.split("/")[-2])

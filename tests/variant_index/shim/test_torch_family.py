@@ -52,7 +52,7 @@ def settings(torch: FakeTorch, **changes: Any) -> TorchSettings:
 
 
 def opened(torch: FakeTorch, **changes: Any) -> TorchFamily:
-    family = TorchFamily.open(settings(torch, **changes), Network(timeout=2))
+    family = TorchFamily.open(settings(torch, **changes), Network())
     assert family is not None
     return family
 
@@ -169,7 +169,7 @@ def test_a_release_skipped_in_the_middle_is_no_choice_to_point_at(torch: FakeTor
 
 def test_an_index_without_torch_is_an_error(torch: FakeTorch) -> None:
     wrong = TorchSettings(Source(f"{torch.index.root}/elsewhere"))
-    family = TorchFamily.open(wrong, Network(timeout=2))
+    family = TorchFamily.open(wrong, Network())
     assert family is not None
     with pytest.raises(UpstreamError, match="/elsewhere has no torch"):
         family.project("torchvision", V100.supported(), TAGS)
@@ -251,7 +251,7 @@ def served(torch: FakeTorch, tmp_path: Path) -> Iterator[Served]:
         journal = Journal()
         sources = [Source(index.url), Source.find_links(str(own.parent))]
         server = ShimServer(
-            sources, Network(timeout=2), machine, lambda: TAGS, journal, torch=settings(torch)
+            sources, Network(), machine, lambda: TAGS, journal, torch=settings(torch)
         )
         with server:
             yield Served(server.index_url, journal, asked)

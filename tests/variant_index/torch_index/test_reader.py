@@ -33,7 +33,7 @@ def torch(tmp_path: Path) -> Iterator[FakeTorch]:
 def read(
     torch: FakeTorch, machine: MachineProfile, name: str = "torch", backends: str = ""
 ) -> TorchProject | None:
-    index = TorchIndex(Source(torch.url), Network(timeout=2), parse_backends(backends))
+    index = TorchIndex(Source(torch.url), Network(), parse_backends(backends))
     return index.project(name, machine.supported())
 
 
@@ -96,7 +96,7 @@ def test_pages_are_kept_and_only_confirmed(torch: FakeTorch, tmp_path: Path) -> 
         route = torch.index.routes[f"/whl/{folder}/torch/"]
         route.headers, route.unless = {"ETag": '"1"'}, ("If-None-Match", '"1"')
     for _ in range(2):
-        network = Network(timeout=2, cache=DiskCache(tmp_path / "cache"))
+        network = Network(cache=DiskCache(tmp_path / "cache"))
         project = TorchIndex(Source(torch.url), network).project("torch", cpu_machine().supported())
         assert folders(project) == ["cpu", "cu126"]
     assert torch.index.not_modified == 3

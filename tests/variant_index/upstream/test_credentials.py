@@ -43,7 +43,7 @@ def with_login(index: FakeIndex, login: str = "user:p%20w", path: str = "/simple
 
 def network(*sources: Source, home: Path | None = None, keyring: Keyring | None = None) -> Network:
     environment = None if home is None else {"HOME": str(home)}
-    return Network(timeout=2, credentials=Credentials(sources, environment=environment, keyring=keyring))
+    return Network(credentials=Credentials(sources, environment=environment, keyring=keyring))
 
 
 def write_netrc(home: Path, text: str) -> Path:

@@ -33,7 +33,7 @@ def second() -> Iterator[FakeIndex]:
 
 def fetch(*sources: str | Source, name: str = "a") -> FetchedProject | None:
     known = [source if isinstance(source, Source) else Source(source) for source in sources]
-    return Upstream(known, Network(timeout=1)).project(name)
+    return Upstream(known, Network()).project(name)
 
 
 def filenames(fetched: FetchedProject | None) -> list[str]:
@@ -74,7 +74,7 @@ def test_403_of_pytorchs_storage_means_missing(index: FakeIndex) -> None:
     index.routes["http://download-r2.pytorch.org/whl/a/"] = Route(status=403)
     index.routes["http://download.pytorch.org.example/whl/a/"] = Route(status=403)
     hosts = ("download.pytorch.org", "download-r2.pytorch.org", "download.pytorch.org.example")
-    network = Network(proxy=index.root, trusted_hosts=hosts, timeout=1)
+    network = Network(proxy=index.root, trusted_hosts=hosts)
     for host in hosts[:2]:
         assert Upstream([Source(f"http://{host}/whl")], network).project("a") is None
     with pytest.raises(UpstreamError):
@@ -96,7 +96,7 @@ def test_what_is_not_a_page_is_an_error(index: FakeIndex) -> None:
 
 def test_the_accept_header_is_the_callers(index: FakeIndex) -> None:
     index.add_project("a", [FILE])
-    assert Upstream([Source(index.url)], Network(timeout=1)).project("a", PREFER_HTML) is not None
+    assert Upstream([Source(index.url)], Network()).project("a", PREFER_HTML) is not None
 
 
 @pytest.mark.parametrize("name", ["", "..", "../a", "a/b", "A", "a_b", "a--b", "-a", "a\n", "ä"])

@@ -36,7 +36,7 @@ def index() -> Iterator[FakeIndex]:
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    network = Network(timeout=2)
+    network = Network()
     yield network
     network.close()
 
@@ -112,7 +112,7 @@ def test_a_part_that_breaks_off_and_servers_that_are_down(index: FakeIndex, netw
         index.routes["/f"].ranged = ranged
         with pytest.raises(UnreachableError, match=index.root):
             network.get_range(f"{index.root}/f", WantedRange(0, 10))
-    index.routes["/slow"] = Route(DATA, seconds_before=1)
+    index.routes["/slow"] = Route(DATA, seconds_before=120)
     with pytest.raises(UnreachableError, match="timed out"):
         Network(timeout=0.2).get_range(f"{index.root}/slow", WantedRange(0, 10))
     with pytest.raises(UpstreamError, match="answered 404"):
@@ -131,7 +131,7 @@ def test_a_redirect_leads_to_the_part(index: FakeIndex, network: Network) -> Non
 def test_any_place_of_a_remote_file(reads: list[tuple[int, int]]) -> None:
     with FakeIndex() as index:
         index.routes["/f"] = Route(DATA)
-        network = Network(timeout=2)
+        network = Network()
         known = network.get_range(f"{index.root}/f", WantedRange(None, 1000))
         assert known is not None
         file = RemoteFile(network, f"{index.root}/f", known)
@@ -154,7 +154,7 @@ def wheel_of(folder: Path, entries: int = 3, name: str = "w-1.0-py3-none-any-cu1
 def test_one_request_for_most_wheels(
     index: FakeIndex, tmp_path: Path, entries: int, requests: int, sized: bool
 ) -> None:
-    network = Network(timeout=2)
+    network = Network()
     path = wheel_of(tmp_path, entries)
     file = index.add_file(path)
     members = WheelReader(network).read(file if sized else replace(file, size=None))
@@ -175,14 +175,14 @@ def test_members_are_cached_by_hash_and_address(index: FakeIndex, tmp_path: Path
     file = index.add_file(wheel_of(tmp_path))
     cache = DiskCache(tmp_path / "cache")
     for _ in range(2):
-        network = Network(timeout=2, cache=cache)
+        network = Network(cache=cache)
         reader = WheelReader(network)
         first = reader.read(file)
         assert first is not None
         assert reader.read(file) == reader.known(file) == first
         network.close()
     assert len(index.ranges) == 1
-    reader = WheelReader(Network(timeout=2, cache=cache))
+    reader = WheelReader(Network(cache=cache))
     # Neither another server's word for this hash nor other bytes at this address.
     assert reader.known(replace(file, url=file.url + "?other")) is None
     assert reader.known(replace(file, hashes={"sha256": "0" * 64})) is None
@@ -192,7 +192,7 @@ def test_members_are_cached_by_hash_and_address(index: FakeIndex, tmp_path: Path
 def test_what_is_missing_stays_missing_in_the_cache(index: FakeIndex, tmp_path: Path) -> None:
     file = index.add_file(make_wheel(tmp_path, "w-1.0-py3-none-any.whl"))
     for _ in range(2):
-        members = WheelReader(Network(timeout=2, cache=DiskCache(tmp_path / "cache"))).read(file)
+        members = WheelReader(Network(cache=DiskCache(tmp_path / "cache"))).read(file)
         assert members is not None
         assert members.variant_json is None
         assert members.metadata is not None

@@ -73,7 +73,7 @@ def indexes(tmp_path: Path) -> Iterator[tuple[FakeIndex, FakeIndex]]:
 
 def upstream(indexes: tuple[FakeIndex, FakeIndex], routing: Routing | None, *links: str) -> Upstream:
     sources = [*(Source(index.url) for index in indexes), *map(Source.find_links, links)]
-    return Upstream(sources, Network(timeout=1), routing)
+    return Upstream(sources, Network(), routing)
 
 
 def urls(found: Upstream, name: str = "a") -> dict[str, str]:

@@ -36,7 +36,7 @@ def listed(index: FakeIndex, data: bytes = GOOD) -> ProjectFile:
 
 def read(*sidecars: ProjectFile, version: str = "2.0") -> Documents:
     release = Release(NAME, Version(version), sidecars=list(sidecars))
-    return SidecarReader(Network(timeout=0.5)).read([release])
+    return SidecarReader(Network()).read([release])
 
 
 def test_a_good_document(index: FakeIndex) -> None:
@@ -65,7 +65,7 @@ def test_a_document_that_misses_a_label_is_not_used(index: FakeIndex) -> None:
     labels = ("cu128", "cu999", "")
     wheels = {WheelFilename(NAME, "2.0", "", "py3", "none", "any", label): file for label in labels}
     release = Release(NAME, Version("2.0"), wheels=wheels, sidecars=[file])
-    documents = SidecarReader(Network(timeout=0.5)).read([release])
+    documents = SidecarReader(Network()).read([release])
     assert documents.by_version == {}
     assert documents.problems == (
         f"variants of {NAME} 2.0 are ignored: {SIDECAR} misses the label cu999 of its wheels",
@@ -84,7 +84,7 @@ def test_a_label_that_only_the_older_form_can_hold_is_not_missing(index: FakeInd
     labels = ("torch29", "other")
     wheels = {WheelFilename(NAME, "2.0", "", "py3", "none", "any", label): file for label in labels}
     release = Release(NAME, Version("2.0"), wheels=wheels, sidecars=[file])
-    documents = SidecarReader(Network(timeout=0.5)).read([release])
+    documents = SidecarReader(Network()).read([release])
     assert documents.problems == ()
     variants = documents.by_version[Version("2.0")].variants
     assert "other" not in variants
@@ -166,7 +166,7 @@ def test_one_bad_document_does_not_stop_the_others(index: FakeIndex) -> None:
         Release(NAME, Version("2.0"), sidecars=[good]),
         Release(NAME, Version("3.0"), sidecars=[good]),
     ]
-    documents = SidecarReader(Network(timeout=1)).read(releases)
+    documents = SidecarReader(Network()).read(releases)
     assert set(documents.by_version) == {Version("2.0"), Version("3.0")}
     assert len(documents.problems) == 1
 
@@ -174,7 +174,7 @@ def test_one_bad_document_does_not_stop_the_others(index: FakeIndex) -> None:
 def test_a_page_cannot_ask_for_endless_documents(index: FakeIndex) -> None:
     entry = replace(listed(index), hashes={})
     releases = [Release(NAME, Version(str(number)), sidecars=[entry]) for number in range(MAX_DOCUMENTS + 7)]
-    problems = SidecarReader(Network(timeout=1)).read(releases).problems
+    problems = SidecarReader(Network()).read(releases).problems
     assert len(problems) == MAX_DOCUMENTS + 1
     assert "variants of 7 older releases are ignored" in problems[-1]
 

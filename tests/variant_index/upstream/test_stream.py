@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -23,14 +24,14 @@ def test_a_stream_passes_bytes_as_they_were_sent(index: FakeIndex) -> None:
     body = bytes(range(256)) * 1000
     headers = {"Content-Encoding": "gzip", "ETag": '"1"'}
     index.routes["/f"] = Route(body, headers=headers)
-    with Network(timeout=2).open(f"{index.root}/f") as stream:
+    with Network().open(f"{index.root}/f") as stream:
         assert b"".join(stream.chunks()) == body
     assert (stream.status, stream.headers["etag"], stream.url) == (200, '"1"', f"{index.root}/f")
 
 
 def test_head_and_ranges(index: FakeIndex) -> None:
     index.routes["/f"] = Route(b"0123456789")
-    network = Network(timeout=2)
+    network = Network()
     with network.open(f"{index.root}/f", method="HEAD") as stream:
         assert b"".join(stream.chunks()) == b""
     assert (stream.headers["content-length"], index.requests) == ("10", ["HEAD /f"])
@@ -40,19 +41,17 @@ def test_head_and_ranges(index: FakeIndex) -> None:
 
 def test_an_end_that_comes_too_early_is_an_error(index: FakeIndex) -> None:
     index.routes["/f"] = Route(b"half", promised=100)
-    with Network(timeout=2).open(f"{index.root}/f") as stream, pytest.raises(UnreachableError, match="/f"):
+    with Network().open(f"{index.root}/f") as stream, pytest.raises(UnreachableError, match="/f"):
         list(stream.chunks())
 
 
 def test_a_drip_is_given_up(index: FakeIndex) -> None:
     index.routes["/f"] = Route(b"x" * 1000, seconds_per_byte=0.05)
-    begun = time.monotonic()
     with (
-        Network(timeout=0.1).open(f"{index.root}/f") as stream,
+        Network(timeout=1).open(f"{index.root}/f") as stream,
         pytest.raises(UnreachableError, match="sent"),
     ):
         list(stream.chunks())
-    assert time.monotonic() - begun < 3
 
 
 def test_errors_and_redirects(index: FakeIndex) -> None:
@@ -60,7 +59,7 @@ def test_errors_and_redirects(index: FakeIndex) -> None:
     index.routes["/old"] = Route(status=302, headers={"Location": "/f"})
     index.routes["/out"] = Route(status=302, headers={"Location": "file:///etc/passwd"})
     index.routes["/f"] = Route(b"here")
-    network = Network(timeout=2)
+    network = Network()
     with network.open(f"{index.root}/old") as stream:
         assert b"".join(stream.chunks()) == b"here"
     with pytest.raises(UnreachableError, match="answered 503"):
@@ -69,7 +68,8 @@ def test_errors_and_redirects(index: FakeIndex) -> None:
         network.open(f"{index.root}/out")
 
 
-def test_a_server_that_takes_no_connection_costs_one_timeout() -> None:
+def test_a_server_that_takes_no_connection_costs_one_timeout(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "urllib3")
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
         waiting = []
@@ -78,22 +78,24 @@ def test_a_server_that_takes_no_connection_costs_one_timeout() -> None:
             one.setblocking(False)
             one.connect_ex(address)
             waiting.append(one)
-        time.sleep(0.05)
-        begun = time.monotonic()
         with pytest.raises(UnreachableError, match="timed out"):
             Network(timeout=0.5).get(f"http://127.0.0.1:{address[1]}/", limit=10)
-        assert time.monotonic() - begun < 1.2
+        assert [text for text in caplog.messages if "connection" in text] == [
+            f"Starting new HTTP connection (1): 127.0.0.1:{address[1]}"
+        ]
         for one in waiting:
             one.close()
 
 
 def test_streams_close_what_was_not_read(index: FakeIndex) -> None:
     index.routes["/f"] = Route(b"x" * 10_000_000)
-    network = Network(timeout=2)
+    network = Network()
     threads = threading.active_count()
     for _ in range(5):
         with network.open(f"{index.root}/f") as stream:
             assert next(stream.chunks())
     assert network.get(f"{index.root}/none", limit=100).status == 404
-    time.sleep(0.2)
-    assert threading.active_count() <= threads + 3
+    deadline = time.monotonic() + 60
+    while threading.active_count() > threads + 3:  # the server's threads end when it notices
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -60,28 +60,28 @@ def url(certificate: Path) -> Iterator[str]:
     yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
     listener.shutdown(socket.SHUT_RDWR)  # ends the waiting accept()
     listener.close()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_an_unknown_certificate_is_refused_with_the_remedy(url: str) -> None:
     with pytest.raises(UpstreamError, match=r"certificate verify failed.*--cert or SSL_CERT_FILE"):
-        Network(timeout=2).get(url, limit=100)
+        Network().get(url, limit=100)
 
 
 def test_own_certificates_by_option_and_environment(
     url: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Network(cert=str(certificate), timeout=2).get(url, limit=100).body == b"ok"
+    assert Network(cert=str(certificate)).get(url, limit=100).body == b"ok"
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert Network(timeout=2).get(url, limit=100).body == b"ok"
+    assert Network().get(url, limit=100).body == b"ok"
 
 
 def test_trusted_hosts_are_not_checked(url: str) -> None:
     authority = url.split("/")[2]
     for host in ("127.0.0.1", authority):
-        assert Network(trusted_hosts=(host,), timeout=2).get(url, limit=100).body == b"ok"
+        assert Network(trusted_hosts=(host,)).get(url, limit=100).body == b"ok"
     with pytest.raises(UpstreamError):
-        Network(trusted_hosts=("127.0.0.1:1",), timeout=2).get(url, limit=100)
+        Network(trusted_hosts=("127.0.0.1:1",)).get(url, limit=100)
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +93,12 @@ def test_a_server_that_wants_our_certificate(certificates: Certificates) -> None
     authority = str(certificates.authority)
     with FakeIndex(certificates.server_context(ask_client=True)) as index:
         index.routes["/x"] = Route(b"page")
-        known = Network(authority, timeout=2, client_cert=str(certificates.client))
+        known = Network(authority, client_cert=str(certificates.client))
         assert known.get(f"{index.root}/x", limit=100).body == b"page"
-        insecure = Network(None, None, ("127.0.0.1",), timeout=2, client_cert=str(certificates.client))
+        insecure = Network(None, None, ("127.0.0.1",), client_cert=str(certificates.client))
         assert insecure.get(f"{index.root}/x", limit=100).body == b"page"
         with pytest.raises(UpstreamError, match=index.root):
-            Network(authority, timeout=2).get(f"{index.root}/x", limit=100)
+            Network(authority).get(f"{index.root}/x", limit=100)
 
 
 def test_unusable_client_certificates(certificates: Certificates, tmp_path: Path) -> None:

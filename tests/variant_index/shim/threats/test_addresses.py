@@ -95,7 +95,7 @@ def shim(world: World) -> Iterator[Shim]:
         "10.0.0.1",
         "[::1]",
     )
-    network = Network(timeout=2, trusted_hosts=(*trusted, "[::ffff:169.254.169.254]", "::1", "0x7f.1"))
+    network = Network(trusted_hosts=(*trusted, "[::ffff:169.254.169.254]", "::1", "0x7f.1"))
     shim = Shim("", Journal())
     sources = [Source(f"http://{INDEX}/simple/")]
     with ShimServer(sources, network, lambda: cuda_machine("12.8"), lambda: ANY, shim.journal) as server:
@@ -206,7 +206,7 @@ def test_the_wheels_that_are_read_and_spliced(
 
 
 def test_through_a_proxy_only_addresses_can_be_judged(index: FakeIndex, tmp_path: Path) -> None:
-    network = Network(timeout=2, proxy=index.root, trusted_hosts=(INDEX, "169.254.169.254", "10.0.0.1"))
+    network = Network(proxy=index.root, trusted_hosts=(INDEX, "169.254.169.254", "10.0.0.1"))
     shim = Shim("", Journal())
     routes = index.routes
     folder = tmp_path / "files"
@@ -234,7 +234,7 @@ def test_an_index_on_this_machine_may_name_others_on_it(tmp_path: Path) -> None:
         entry["url"] = f"{files.root.replace('127.0.0.1', 'localhost')}/d"
         index.routes[f"/simple/{NAME}/"] = Route(json.dumps(page).encode(), JSON_TYPE)
         files.routes["/d"] = Route(data)
-        network = Network(timeout=2)
+        network = Network()
         shim = Shim("", Journal())
         with ShimServer(
             [Source(index.url)], network, lambda: cuda_machine("12.8"), lambda: ANY, shim.journal
