@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import re
 import sys
@@ -147,7 +149,7 @@ def upload_time() -> str:
 def show_build(report: BuildReport, *, as_json: bool) -> int:
     """Print what was published and refused, and return the exit status."""
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        click.echo(json.dumps(dataclasses.asdict(report), indent=2))
     else:
         _print(report)
     for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):

@@ -6,11 +6,11 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -29,7 +29,7 @@ from variant_index.model.repack_report import RepackRecord, RepackReport
 
 __all__ = ["MODELS", "schema_text"]
 
-MODELS: dict[str, tuple[str, type[BaseModel]]] = {
+MODELS: dict[str, tuple[str, type[object]]] = {
     "variants-document": ("A release's *-variants.json and a wheel's variant.json", VariantsDocument),
     "machine-profile": ("What `variant-index machine --json` prints and --machine reads", MachineProfile),
     "explain-report": ("What `variant-index explain --json` prints for one requirement", ExplainReport),
@@ -48,7 +48,7 @@ MODELS: dict[str, tuple[str, type[BaseModel]]] = {
 """Schema name -> title and model; `NAME.schema.json` is the file."""
 
 # These are read as well as written, so their schemas say what we accept; a key is left out, never null.
-_INPUTS: tuple[type[BaseModel], ...] = (VariantsDocument, MachineProfile)
+_INPUTS: tuple[type[object], ...] = (VariantsDocument, MachineProfile)
 
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
 
@@ -66,14 +66,26 @@ class _Generator(GenerateJsonSchema):
         return result
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        result = super().model_schema(schema)
-        summary, _, attributes = inspect.cleandoc(schema["cls"].__doc__ or "").partition("\n\nAttributes:\n")
-        result["description"] = " ".join(summary.split())
-        fields = schema["cls"].model_fields
-        for name, text in _ATTRIBUTE.findall(attributes):
-            described = result["properties"][fields[name].alias or name]
-            described["description"] = " ".join(text.split())
-        return result
+        cls: type[BaseModel] = schema["cls"]
+        return _described(
+            super().model_schema(schema),
+            cls,
+            {name: field.alias or name for name, field in cls.model_fields.items()},
+        )
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+        return _described(
+            super().dataclass_schema(schema), schema["cls"], {name: name for name in schema["fields"]}
+        )
+
+
+def _described(result: JsonSchemaValue, cls: type[object], keys: Mapping[str, str]) -> JsonSchemaValue:
+    """Add what the class says about itself and its fields; `keys` are the fields' names in JSON."""
+    summary, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("\n\nAttributes:\n")
+    result["description"] = " ".join(summary.split())
+    for name, text in _ATTRIBUTE.findall(attributes):
+        result["properties"][keys[name]]["description"] = " ".join(text.split())
+    return result
 
 
 class _InputGenerator(_Generator):
@@ -101,7 +113,7 @@ def schema_text(name: str) -> str:
     schema: dict[str, Any] = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"{name}.schema.json",
-        **model.model_json_schema(mode=mode, schema_generator=generator),
+        **TypeAdapter(model).json_schema(mode=mode, schema_generator=generator),
         "title": title,
     }
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -43,7 +44,6 @@ from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files, scan
 from variant_index.publish.store import Store
 from variant_index.simple_api.page import ProjectPage
-from variant_index.wheel.relabel import unlabel_wheel
 
 __all__ = ["NothingToPublishError", "Progress", "build_index"]
 
@@ -158,7 +158,7 @@ class _Build:
         untouched = {(name, version) for name in changes.same for version in inputs[name]}
         untouched |= {(change.name, version) for change in changes.projects for version in change.unchanged}
         for key in untouched & earlier.keys():
-            self.reports.append(ReleaseReport.model_validate_json(earlier[key]))
+            self.reports.append(ReleaseReport(**json.loads(earlier[key])))
         return BuildReport(
             out=self.store.title,
             releases=sorted(self.reports, key=lambda report: (report.name, report.version)),
@@ -254,7 +254,7 @@ class _Build:
             self.reports.append(report)
             files = change.changed[release.key[1]]
             if all(is_settled(state, started) for state in files):
-                later = report.model_copy(update={"changed": []}).model_dump_json()
+                later = json.dumps(asdict(replace(report, changed=[])))
                 noted[release.key[1]] = ReleaseNote(inputs_digest(files), later, bool(report.warnings))
         self.notes.set_project(change.name, noted, change.unchanged)
         self.notes.add_files(
@@ -287,6 +287,8 @@ def _with_defaults(
     releases: Iterable[Release], label: str, scratch: Path
 ) -> tuple[list[Release], list[Refusal]]:
     """Add the plain wheels that releases lack, made from the variant `label`."""
+    from variant_index.wheel.relabel import unlabel_wheel
+
     complete, refusals = [], []
     for release in releases:
         if not uncovered(release):

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from variant_index.errors import InputError, printable
-from variant_index.model.document import SCHEMA_URL, DefaultPriorities, Provider, VariantsDocument
 from variant_index.model.properties import each_property
 
 if TYPE_CHECKING:
+    from variant_index.model.document import Provider, VariantsDocument
     from variant_index.model.properties import Properties
 
 __all__ = ["PLAIN_SCHEMA_URL", "CombineError", "combine", "difference"]
@@ -42,6 +42,8 @@ def combine(documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocume
     Raises:
         CombineError: names the two wheels that disagree, and about what.
     """
+    from variant_index.model.document import SCHEMA_URL, DefaultPriorities, VariantsDocument
+
     ordered = sorted(documents, key=lambda item: item[0])
     longest_from, longest = min(ordered, key=lambda item: -len(item[1].default_priorities.namespace))
     namespaces = longest.default_priorities.namespace

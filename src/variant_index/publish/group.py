@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from variant_index.errors import InputError, printable
-from variant_index.model.document import (
-    MAX_DOCUMENT_BYTES,
-    DocumentError,
-    VariantsDocument,
-    parse_document,
-    write_document,
-)
 from variant_index.model.filename import FilenameError
 from variant_index.publish.combine import CombineError, combine, difference
 from variant_index.publish.release import (
@@ -25,6 +18,9 @@ from variant_index.publish.release import (
     Scan,
     release_of,
 )
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
 
 __all__ = ["SpellingError", "group_releases"]
 
@@ -75,14 +71,21 @@ def _by_release(items: Iterable[tuple[str, _File]]) -> Mapping[ReleaseKey, list[
 def _release(key: ReleaseKey, wheels: list[FoundWheel], sources: list[FoundSource]) -> Release:
     _require_one_spelling(wheels)
     documents = [(wheel.name, wheel.document) for wheel in wheels if wheel.document is not None]
-    document = combine(documents) if documents else None
-    if document is not None and len(write_document(document)) > MAX_DOCUMENT_BYTES:
+    document = _combined(key, documents) if documents else None
+    return Release(key, tuple(wheels), tuple(sources), document)
+
+
+def _combined(key: ReleaseKey, documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocument:
+    from variant_index.model.document import MAX_DOCUMENT_BYTES, write_document
+
+    document = combine(documents)
+    if len(write_document(document)) > MAX_DOCUMENT_BYTES:
         raise CombineError(
             f"{' '.join(key)}: its variants document is larger than {MAX_DOCUMENT_BYTES >> 20} MB, which "
             "installers refuse; give it fewer labels",
             "REL005",
         )
-    return Release(key, tuple(wheels), tuple(sources), document)
+    return document
 
 
 def _require_one_spelling(wheels: Iterable[FoundWheel]) -> None:
@@ -98,7 +101,9 @@ def _require_one_spelling(wheels: Iterable[FoundWheel]) -> None:
 
 
 def _check_sidecar(release: Release, sidecar: FoundSidecar) -> None:
-    document: VariantsDocument = parse_document(sidecar.data, str(sidecar.path), strict=True)
+    from variant_index.model.document import DocumentError, parse_document
+
+    document = parse_document(sidecar.data, str(sidecar.path), strict=True)
     if (what := difference(release.document, document)) is not None:
         raise DocumentError(
             f"{printable(str(sidecar.path))}: {what}; remove the file, the index makes "

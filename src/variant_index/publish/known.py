@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from variant_index.errors import InputError
-from variant_index.model.document import parse_document, write_document
 from variant_index.model.filename import WheelFilename
 from variant_index.model.rules import RULES, Finding
 from variant_index.publish.find import FileState
@@ -14,6 +14,9 @@ from variant_index.publish.notes import FileNote
 from variant_index.publish.reading import Reading
 from variant_index.publish.release import FoundSource, FoundWheel
 from variant_index.simple_api.page import ProjectFile, ProjectPage
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
 
 __all__ = ["known_files", "note_of"]
 
@@ -26,10 +29,12 @@ def note_of(reading: Reading) -> FileNote | None:
         return FileNote(reading.sha256)
     if isinstance(reading.found, FoundWheel):
         wheel = reading.found
-        document = write_document(wheel.document).decode() if wheel.document is not None else None
-        return FileNote(
-            wheel.sha256, document, tuple((finding.code, finding.message) for finding in wheel.findings)
-        )
+        findings = tuple((finding.code, finding.message) for finding in wheel.findings)
+        if wheel.document is None:
+            return FileNote(wheel.sha256, None, findings)
+        from variant_index.model.document import write_document
+
+        return FileNote(wheel.sha256, write_document(wheel.document).decode(), findings)
     return None
 
 
@@ -59,7 +64,7 @@ def _known(state: FileState, note: FileNote, file: ProjectFile) -> Reading | Non
     if file.core_metadata in (True, False) or any(code not in RULES for code, _ in note.findings):
         return None
     try:
-        document = parse_document(note.document.encode(), state.name) if note.document is not None else None
+        document = _document(note.document, state.name) if note.document is not None else None
         filename = WheelFilename.parse(state.name)
     except InputError:
         return None
@@ -75,3 +80,9 @@ def _known(state: FileState, note: FileNote, file: ProjectFile) -> Reading | Non
         published=True,
     )
     return Reading(path, note.sha256, wheel)
+
+
+def _document(text: str, name: str) -> VariantsDocument:
+    from variant_index.model.document import parse_document
+
+    return parse_document(text.encode(), name)

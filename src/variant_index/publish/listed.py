@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from variant_index.errors import InputError, printable
-from variant_index.model.document import VariantsDocument, parse_document
 from variant_index.model.filename import SIDECAR_SUFFIX, WheelFilename, sidecar_filename
 from variant_index.publish.plan import listed_path
 from variant_index.publish.release import FoundSource, FoundWheel, ReleaseKey, release_of
 from variant_index.publish.store import StoreError
 from variant_index.simple_api.page import ProjectPage
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
 
 __all__ = ["listed_files", "listed_keys"]
 
@@ -75,6 +78,8 @@ def listed_files(
 
 
 def _sidecar(page: ProjectPage, key: ReleaseKey, read: Callable[[str], bytes]) -> VariantsDocument | None:
+    from variant_index.model.document import parse_document
+
     name = sidecar_filename(*key)
     for file in page.files:
         if file.filename == name:

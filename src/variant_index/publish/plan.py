@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from variant_index.model.document import write_document
 from variant_index.model.filename import SIDECAR_SUFFIX, sidecar_filename
 from variant_index.publish.layout import FORMS, HTML_PAGE, JSON_PAGE, Layout
 from variant_index.publish.release import PROVENANCE, FoundSource, FoundWheel, Release, ReleaseKey, release_of
@@ -199,6 +198,8 @@ class _Sidecar:
 def _sidecar(release: Release) -> _Sidecar | None:
     if release.document is None:
         return None
+    from variant_index.model.document import write_document
+
     content = write_document(release.document)
     return _Sidecar(sidecar_filename(*release.key), content, hashlib.sha256(content).hexdigest())
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from variant_index.errors import InputError, printable
-from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
 from variant_index.model.filename import SIDECAR_SUFFIX, FilenameError
 from variant_index.provenance.attestation import (
     MAX_OBJECT_BYTES,
@@ -253,6 +252,8 @@ def _read_provenance(path: Path, sha256: str) -> bytes | None:
 
 
 def _read_document(path: Path) -> bytes:
+    from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError
+
     if release_of(path.name) is None:
         raise ReleaseNameError(f"{printable(path.name)}: a sidecar's name is NAME-VERSION{SIDECAR_SUFFIX}")
     with path.open("rb") as file:

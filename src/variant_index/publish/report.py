@@ -6,7 +6,6 @@ from collections.abc import Set
 
 from variant_index.model.build_report import RefusalReport, ReleaseReport
 from variant_index.model.filename import sidecar_filename
-from variant_index.publish.advice import advise
 from variant_index.publish.default_wheel import uncovered
 from variant_index.publish.plan import release_files
 from variant_index.publish.release import Refusal, Release
@@ -27,7 +26,11 @@ def release_report(
         default_from: the label that missing plain wheels are made from.
     """
     files = release_files(page, release.key)
-    findings = [*(finding for wheel in release.wheels for finding in wheel.findings), *advise(release)]
+    findings = [finding for wheel in release.wheels for finding in wheel.findings]
+    if release.document is not None:
+        from variant_index.publish.advice import advise
+
+        findings += advise(release)
     warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
     if default_from is not None and release.variants and uncovered(release):
         warnings.append(f"{release.title}: no variant {default_from!r} to make its plain wheel from")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from variant_index.model.document import VariantsDocument
 from variant_index.model.filename import FilenameError, WheelFilename, escaped_name, escaped_version
 from variant_index.model.properties import NULL_LABEL
 from variant_index.wheel.portable import case_collision, windows_problem
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
 
 __all__ = ["Broken", "odd_document", "odd_filename", "odd_names", "odd_tags"]
 

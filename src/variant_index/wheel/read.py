@@ -6,14 +6,9 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from variant_index.errors import printable
-from variant_index.model.document import (
-    MAX_DOCUMENT_BYTES,
-    DocumentError,
-    VariantsDocument,
-    parse_document,
-)
 from variant_index.model.filename import (
     FilenameError,
     WheelFilename,
@@ -26,6 +21,9 @@ from variant_index.wheel.headers import HeaderError, parse_headers
 from variant_index.wheel.odd import Broken, odd_document, odd_filename, odd_names, odd_tags
 from variant_index.wheel.record import RecordError, RecordRow, check_rows, parse_record
 from variant_index.wheel.verify import verify_contents
+
+if TYPE_CHECKING:
+    from variant_index.model.document import VariantsDocument
 
 __all__ = [
     "VARIANT_JSON",
@@ -126,6 +124,8 @@ def read_variant_json(archive: Archive, dist_info: str) -> bytes:
     Raises:
         WheelError: there is none, or it is too large or damaged.
     """
+    from variant_index.model.document import MAX_DOCUMENT_BYTES
+
     return _read(archive, f"{dist_info}/{VARIANT_JSON}", MAX_DOCUMENT_BYTES)
 
 
@@ -307,6 +307,8 @@ def _read_document(archive: Archive, dist_info: str, label: str) -> VariantsDocu
             "('wheel pack' drops the label: put it back into the file name)",
             "VAR002",
         )
+    from variant_index.model.document import MAX_DOCUMENT_BYTES, DocumentError, parse_document
+
     if entry.size > MAX_DOCUMENT_BYTES:
         archive.refuse(f"{VARIANT_JSON} is larger than {MAX_DOCUMENT_BYTES} bytes", "VAR012")
     data = archive.read(entry, MAX_DOCUMENT_BYTES)

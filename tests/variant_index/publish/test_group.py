@@ -9,7 +9,6 @@ import pytest
 
 from tests.making import document, make_wheel
 from tests.variant_index.publish.family import CU128, CU130, make_family, make_variant
-from variant_index.publish import group as grouping
 from variant_index.publish.find import find_files
 from variant_index.publish.group import group_releases
 from variant_index.publish.release import Refusal, Release
@@ -120,7 +119,8 @@ def test_a_document_larger_than_installers_take_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_family(tmp_path)
-    monkeypatch.setattr(grouping, "MAX_DOCUMENT_BYTES", 200)
-    releases, refusals = group(tmp_path)
+    found = scan(find_files([tmp_path]))
+    monkeypatch.setattr("variant_index.model.document.MAX_DOCUMENT_BYTES", 200)
+    releases, refusals = group_releases(found)
     assert [release.key for release in releases] == [("vdemo", "1.0")]
     assert "larger than" in refusals[0].reason
