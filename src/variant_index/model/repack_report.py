@@ -26,6 +26,8 @@ class RepackRecord(_Strict):
         source_digest: SHA-256 of its RECORD and its zip directory, hexadecimal: these state the hash of every
             file in it and the place of every byte.
         source_sha256: the SHA-256 of all its bytes, null when they were not read (`--verify` does).
+        boot: which run of the machine the wheel was written in, so that it may not have reached the disk in
+            an earlier one; empty when it has reached it.
     """
 
     wheel: str
@@ -36,6 +38,7 @@ class RepackRecord(_Strict):
     source_size: int
     source_digest: str
     source_sha256: str | None = None
+    boot: str = ""
 
 
 class RepackedFile(_Strict):

@@ -17,7 +17,7 @@ from variant_index.publish.lock import lock_folder
 from variant_index.publish.reading import file_sha256
 from variant_index.repack.load import source_digest
 from variant_index.repack.plan import Planned, Target
-from variant_index.repack.record import Records, up_to_date
+from variant_index.repack.record import Records, boot_of, current_boot, reach_disk, up_to_date
 from variant_index.wheel.archive import Archive
 from variant_index.wheel.read import read_contents, read_record
 from variant_index.wheel.relabel import rewrite_wheel
@@ -113,6 +113,7 @@ class _Work:
         self._out, self._records = out, records
         self._force, self._verify = force, verify
         self._progress = progress
+        self._boot = current_boot()
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -154,7 +155,7 @@ class _Work:
         except FileNotFoundError:
             return None
         record = self._records.get(target.name)
-        return record if up_to_date(record, target.digest, source_digest, status) else None
+        return record if up_to_date(record, target.digest, source_digest, status, self._boot) else None
 
     def _write(self, planned: Planned, archive: Archive) -> Outcome:
         source = planned.source
@@ -186,6 +187,11 @@ class _Work:
             )
             wheel = place.stat()
             states.append("done" if wheel.st_ino == old else "written")
+            boot = self._boot
+            if states[-1] == "done":
+                boot = boot_of(self._records.get(target.name), wheel, boot)
+            if not boot:
+                reach_disk(place)
             self._records.add(
                 RepackRecord(
                     wheel=target.name,
@@ -196,6 +202,7 @@ class _Work:
                     source_size=source.size,
                     source_digest=source.digest,
                     source_sha256=sha256,
+                    boot=boot,
                 )
             )
         return Outcome(planned, tuple(states), sha256)

@@ -6,7 +6,6 @@ a copy of the file and needs no compressor. Equal input gives equal bytes on eve
 
 from __future__ import annotations
 
-import filecmp
 import os
 import secrets
 import zlib
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from variant_index.errors import printable
 from variant_index.wheel.archive import (
@@ -30,6 +29,7 @@ from variant_index.wheel.directory import CENTRAL_HEADER, LOCAL_HEADER, Entry
 __all__ = ["Added", "Kept", "Part", "Span", "layout", "write_archive"]
 
 _CHUNK = 1 << 26
+_COMPARED = 1 << 18
 _UTF8 = 0x800
 
 
@@ -80,9 +80,10 @@ def write_archive(
     Args:
         archive: the old archive; its framing has been checked.
         plan: what the new archive holds.
-        target: the file to write, its folder is made. When it exists with the same bytes it is left alone.
-        force: replace an existing file with other bytes.
-        progress: called now and then with the number of bytes written since the last call.
+        target: the file to write, its folder is made. When it exists with the same bytes it is left alone;
+            what a power cut left of it (zeros, or too few bytes) is replaced.
+        force: write it whatever is there.
+        progress: called now and then with the number of bytes done since the last call.
 
     Raises:
         WheelError: `target` exists with other bytes, the archive would be too large, or writing failed.
@@ -92,6 +93,7 @@ def write_archive(
         if part.name in names:
             archive.refuse(f"would hold {printable(part.name)} twice")
         names.add(part.name)
+    told = progress or (lambda _: None)
     temporary = target.with_name(f".part-{secrets.token_hex(8)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,18 +101,52 @@ def write_archive(
         # A file where a folder must be is told as "File exists", which helps nobody.
         raise WheelError(f"{printable(str(target.parent))}: is no folder and cannot be made one") from None
     try:
-        with temporary.open("xb", buffering=0) as file:
-            _write(archive, plan, file, progress or (lambda _: None))
         if not force and target.exists():
-            if not filecmp.cmp(temporary, target, shallow=False):
+            found = _compare(archive, plan, target, told)
+            if found == "other":
                 archive.refuse(f"{printable(target.name)} exists with other content; --force replaces it")
-            return
+            if found == "same":
+                return
+            told = _uncounted(told)
+        with temporary.open("xb", buffering=0) as file:
+            _write(archive, plan, file, told)
         temporary.replace(target)
     except OSError as error:
         raise WheelError(f"{printable(str(target))}: {error.strerror or 'cannot be written'}") from None
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _uncounted(progress: Callable[[int], object]) -> Callable[[int], object]:
+    return lambda _: progress(0)
+
+
+def _compare(
+    archive: Archive, plan: Sequence[Part], target: Path, progress: Callable[[int], object]
+) -> Literal["same", "torn", "other"]:
+    """Compare an existing file with the planned archive; torn: where they differ it has zeros, or nothing."""
+    torn = False
+    with target.open("rb") as file:
+        for wanted in _pieces(archive, plan):
+            found = file.read(len(wanted))
+            if found != wanted:
+                if any(byte and byte != right for byte, right in zip(found, wanted, strict=False)):
+                    return "other"
+                torn = True
+            progress(len(wanted))
+        if file.read(1):
+            return "other"
+    return "torn" if torn else "same"
+
+
+def _pieces(archive: Archive, plan: Sequence[Part]) -> Iterator[bytes]:
+    for piece in layout(archive, plan):
+        if isinstance(piece, bytes):
+            yield piece
+            continue
+        for start in range(piece.start, piece.stop, _COMPARED):
+            yield archive.read_at(start, min(_COMPARED, piece.stop - start))
 
 
 def layout(archive: Archive, plan: Sequence[Part]) -> Iterator[bytes | Span]:

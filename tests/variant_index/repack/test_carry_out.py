@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from tests.making import make_wheel, zip_bytes
 from variant_index.errors import InputError
 from variant_index.model.repack_report import RepackRecord
 from variant_index.publish.lock import lock_folder
+from variant_index.repack import carry_out as carry_out_module
 from variant_index.repack.carry_out import Outcome, carry_out
 from variant_index.repack.load import find_wheels, load_rules, read_sources
 from variant_index.repack.plan import plan_repack
@@ -319,6 +321,76 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     assert killed >= 3
     assert states(repack(source, out)) == [("done",), ("done",)]
     assert left_over(out) == []
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        lambda data: data[:0],
+        lambda data: data[:700],
+        lambda data: bytes(len(data)),
+        lambda data: data[:512] + bytes(512) + data[1024:],
+        lambda data: bytes(512) + data[512:-10],
+    ],
+)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_a_power_cut_leaves_is_written_again(
+    tmp_path: Path, left: Callable[[bytes], bytes], recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records may reach the disk before what they are about, with a size and time that agree."""
+    source, out = make_torch(tmp_path, size=2500), tmp_path / "out"
+    monkeypatch.setattr("variant_index.repack.carry_out.current_boot", lambda: "before")
+    repack(source, out)
+    wheel = out / CUDA
+    right, status = wheel.read_bytes(), wheel.stat()
+    wheel.write_bytes(left(right))
+    os.utime(wheel, ns=(status.st_atime_ns, status.st_mtime_ns))
+    if not recorded:
+        (out / RECORDS).unlink()
+    monkeypatch.setattr("variant_index.repack.carry_out.current_boot", lambda: "after")
+    assert states(repack(source, out)) == [("written",)]
+    assert wheel.read_bytes() == right
+    assert left_over(out) == []
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1] + b"?", lambda data: data + b"\0"])
+def test_what_is_no_remainder_is_not_replaced(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    source, out = make_torch(tmp_path, size=2500), tmp_path / "out"
+    repack(source, out)
+    (out / CUDA).write_bytes(change((out / CUDA).read_bytes()))
+    (refused,) = repack(source, out)
+    assert str(refused.error).endswith("exists with other content; --force replaces it")
+
+
+def test_a_wheel_is_compared_once_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = make_torch(tmp_path), tmp_path / "out"
+    compared: list[str] = []
+    rewrite = carry_out_module.rewrite_wheel
+
+    def watched(*arguments: Any, **options: Any) -> Path:
+        compared.append(boot)
+        return rewrite(*arguments, **options)
+
+    monkeypatch.setattr(carry_out_module, "rewrite_wheel", watched)
+    for boot in ("first", "first", "second", "second", "third"):
+        monkeypatch.setattr(carry_out_module, "current_boot", lambda boot=boot: boot)
+        repack(source, out)
+    assert states(repack(source, out)) == [("done",)]
+    assert compared == ["first", "second"]
+
+
+def test_where_restarts_are_not_told_the_disk_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = make_torch(tmp_path), tmp_path / "out"
+    order: list[str] = []
+    fsync, add = os.fsync, Records.add
+    monkeypatch.setattr(carry_out_module, "current_boot", lambda: "")
+    monkeypatch.setattr(os, "fsync", lambda file: (order.append("disk"), fsync(file)))
+    monkeypatch.setattr(Records, "add", lambda *arguments: (order.append("record"), add(*arguments)))
+    repack(source, out)
+    assert order == ["disk", "disk", "record"]  # the file, its name, and only then that it is done
+    assert Records(out).get(CUDA).boot == ""  # type: ignore[union-attr]
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
