@@ -41,9 +41,13 @@ line says which and why. The only new option is --trust-provider (`variant-index
 _BESIDE_DETECTION = 15.0
 """Seconds that everything else may take besides detection: pip's own limit."""
 
+_LOCK_NOTE = (
+    "note: the lock file names the builds for machines like this one; uv installs from it, while pip does not"
+    " read the file names of variants"
+)
+
 _PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 _SETTINGS = ("torch-index", "torch-backends", "allow-unhashed", "prefer", "route", "merge")
-_FILE_OPTIONS = ("constraint", "requirement", "build-constraint")
 
 
 def main(arguments: Sequence[str] | None = None, settings: Mapping[str, object] | None = None) -> int:
@@ -105,7 +109,10 @@ def _run_behind_shim(
     """Take over pip's sources, run it, and say what was chosen."""
     from variant_index.cli.domain_settings import detection_settings
     from variant_index.cli.pip_upstream import pip_upstream
+    from variant_index.clients.pip.arguments import FILES
+    from variant_index.clients.pip.document import PrintedDocument, rewrite_document
     from variant_index.clients.pip.environment import child_settings
+    from variant_index.clients.pip.led import lead
     from variant_index.clients.pip.requirements import read_requirements
     from variant_index.clients.pip.run import pip_command
     from variant_index.clients.pip.sources import pip_sources
@@ -125,7 +132,9 @@ def _run_behind_shim(
     if arguments.given("no-proxy-env") or proxy == "":
         for name in [name for name in os.environ if name.lower() in _PROXY_VARIABLES]:
             del os.environ[name]
-    files = {option: configuration.values(arguments, option) for option in _FILE_OPTIONS}
+    # `pip index` alone reads no such files, whatever the configuration says.
+    read = arguments.command != "index"
+    files = {option: configuration.values(arguments, option) if read else () for option in FILES}
     requirements = read_requirements(
         [*files["constraint"], *files["requirement"]], os.environ, files["build-constraint"]
     )
@@ -172,44 +181,41 @@ def _run_behind_shim(
             until_pip_ends.enter_context(server)
             served.append((journal, server.files))
 
-        copies = _copies(requirements, until_pip_ends)
-        in_copies = arguments.with_files(copies) if copies else arguments
+        def folder() -> Path:
+            import tempfile
+
+            made = tempfile.TemporaryDirectory(prefix="variant-pip-")
+            return Path(until_pip_ends.enter_context(made))
+
+        led = lead(requirements, arguments, configuration, endpoint.index_url, folder)
         settings = child_settings(
             os.environ,
             configuration,
             index_url=endpoint.index_url,
             proxy=proxy,
             isolated=arguments.isolated,
-            replaced={
-                **_patience(arguments, configuration, detection),
-                **_configured_copies(arguments, configuration, copies),
-            },
+            replaced={**_patience(arguments, configuration, detection), **led.settings},
         )
         with _pip_files(settings, proof) as (environment, proof):
-            passed = in_copies.passed_with("--report", str(proof.path)) if ours else in_copies.passed
-            status = run_client([*pip_command(interpreter.executable), *passed], environment, serve)
+            report = ("--report", str(proof.path)) if ours else ()
+            command = [*pip_command(interpreter.executable), *led.arguments.passed_with(*report)]
+            printed = PrintedDocument(lambda: served[0][1])
+            passed_on = printed.pass_on if proof.kind == "printed" else None
+            status = run_client(command, environment, serve, passed_on)
             journal, linked = served[0]
-            chosen = taken(proof, journal.chosen(), linked.chosen_in) if status == 0 else []
+            chosen = taken(proof, journal.chosen(), linked.chosen_in, printed.text) if status == 0 else []
     if status != 0:
         for hint in _hash_hints(requirements, files, target, linked.offered()):
             journal.hint(hint)
     named = bool(linked.offered()) or upstream.has_links_through_the_shim
-    if proof.kind == "document" and proof.path is not None and not ours:
-        named = _names_shim(proof.path, linked, lock=arguments.command == "lock" and bool(chosen))
+    if proof.kind == "printed":
+        named = printed.names_shim
+    elif proof.kind == "document" and proof.path is not None and not ours:
+        text = rewrite_document(proof.path, linked.with_upstream_links)
+        named = text is not None and linked.names_in(text)
+    if arguments.command == "lock" and chosen:
+        _say(_LOCK_NOTE)
     return _report(arguments, configuration, journal, status, chosen, named=named)
-
-
-def _names_shim(document: Path, linked: FileTable, *, lock: bool) -> bool:
-    """Lead a report or lock file past the shim, and tell whether it still names addresses of it."""
-    from variant_index.clients.pip.document import rewrite_document
-
-    text = rewrite_document(document, linked.with_upstream_links)
-    if lock and text is not None:
-        _say(
-            "note: the lock file names the builds for machines like this one; uv installs from it, while pip"
-            " does not read the file names of variants"
-        )
-    return text is not None and linked.names_in(text)
 
 
 def _hash_hints(
@@ -290,30 +296,6 @@ def _configuration(arguments: PipArguments, interpreter: Interpreter) -> tuple[I
     if target is None:
         raise InterpreterError(f"--python {printable(place)}: no Python there")
     return target, read_configuration(os.environ, target.prefix(), isolated=arguments.isolated)
-
-
-def _copies(requirements: Requirements, until_pip_ends: contextlib.ExitStack) -> dict[str, str]:
-    """Return copies of requirements files that would lead pip past the shim."""
-    if not requirements.need_rewriting:
-        return {}
-    import tempfile
-
-    from variant_index.clients.pip.rewrite import write_copies
-
-    folder = until_pip_ends.enter_context(tempfile.TemporaryDirectory(prefix="variant-pip-"))
-    return write_copies(requirements, Path(folder))
-
-
-def _configured_copies(
-    arguments: PipArguments, configuration: PipConfiguration, copies: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the settings that name copies where pip's configuration names the originals."""
-    found = {}
-    for option in _FILE_OPTIONS:
-        files = configuration.configured(arguments, option)
-        if any(file in copies for file in files):
-            found[option] = " ".join(copies.get(file, file) for file in files)
-    return found
 
 
 def _patience(

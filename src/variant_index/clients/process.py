@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import IO, NoReturn
 
 __all__ = ["become", "end_like", "run_client"]
 
@@ -36,7 +36,10 @@ def become(command: Sequence[str]) -> NoReturn:
 
 
 def run_client(
-    command: Sequence[str], environment: Mapping[str, str], meanwhile: Callable[[], object]
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    meanwhile: Callable[[], object],
+    passed_on: Callable[[bytes], bytes] | None = None,
 ) -> int:
     """Run an installer with our input and output, hand it the signals that we get, and wait for its end.
 
@@ -46,6 +49,8 @@ def run_client(
         command: how to run it.
         environment: all its variables.
         meanwhile: called while it starts; where it raises, the installer is ended.
+        passed_on: from a line that it writes to stdout to the one that is written instead; None hands it our
+            stdout, so that a terminal is one for the installer too.
 
     Returns:
         Its exit status; a negative number says which signal ended it.
@@ -71,7 +76,8 @@ def run_client(
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
-        child = subprocess.Popen(command, env=dict(environment))
+        stdout = None if passed_on is None else subprocess.PIPE
+        child = subprocess.Popen(command, env=dict(environment), stdout=stdout)
         for number in early:
             child.send_signal(number)
         try:
@@ -80,10 +86,24 @@ def run_client(
             child.terminate()
             child.wait()
             raise
+        if passed_on is not None and child.stdout is not None:
+            _pass_on(child.stdout, passed_on)
         return child.wait()
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _pass_on(lines: IO[bytes], passed_on: Callable[[bytes], bytes]) -> None:
+    """Write lines to stdout as they come; where nobody reads them any more the writer learns it."""
+    with lines:
+        try:
+            for line in lines:
+                sys.stdout.buffer.write(passed_on(line))
+                sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # What is left in the buffer must not fail once more when this program ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_like(status: int) -> int:

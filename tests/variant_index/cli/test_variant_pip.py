@@ -349,7 +349,7 @@ def test_hashes_and_messages_of_requirements_files_stay(shell: Shell, index: Fak
     )
     done = shell.variant_pip("install", "--target", "target", "-r", "r.txt")
     assert done.returncode == 1
-    assert "r.txt (line 3)" in done.stderr + done.stdout
+    assert "(from -r r.txt (line 3))" in done.stderr + done.stdout
     assert f"Expected sha256 {'0' * 64}" in done.stderr
 
 

@@ -129,6 +129,44 @@ def test_a_key_on_the_terminal_is_sent_once() -> None:
     assert b"signals 1" in said
 
 
+FILTER = """
+import os, sys
+from variant_index.clients.process import end_like, run_client
+status = run_client(
+    [sys.executable, "-c", sys.argv[1]], os.environ, lambda: None, lambda line: line.replace(b"a", b"\\xff")
+)
+sys.exit(end_like(status))
+"""
+
+
+def test_lines_of_stdout_may_be_changed_on_their_way() -> None:
+    program = "import sys; print('a one'); print('two', end=''); print('a', file=sys.stderr); sys.exit(5)"
+    done = subprocess.run([sys.executable, "-c", FILTER, program], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (5, b"\xff one\ntwo", b"a\n")
+
+
+@posix_only
+def test_lines_come_as_they_are_written_and_their_end_is_the_writers_to_handle() -> None:
+    program = """if True:
+        import os, sys
+        print("first", flush=True)
+        try:
+            while True:
+                os.write(1, b"more\\n")
+        except BrokenPipeError:
+            sys.exit(7)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", FILTER, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"first\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 7
+
+
 @posix_only
 def test_become_pip_is_exactly_pip() -> None:
     module = become_pip.__module__

@@ -9,7 +9,7 @@ from typing import Final
 from variant_index.clients.pip.options import COMMANDS, GENERAL, SHORT, VALUED, resolve
 from variant_index.errors import InputError, printable
 
-__all__ = ["PipArguments", "PipArgumentsError", "parse_arguments"]
+__all__ = ["FILES", "PipArguments", "PipArgumentsError", "parse_arguments"]
 
 _ALIASES: Final = {
     "pypi-url": "index-url",
@@ -20,7 +20,8 @@ _ALIASES: Final = {
 # A proxy cannot stay: pip would ask it for the shim on loopback. It comes back as an environment variable.
 _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy"})
 
-_FILES: Final = frozenset({"requirement", "constraint", "build-constraint"})
+FILES: Final = ("build-constraint", "constraint", "requirement")
+"""The options that name requirements files, in the order in which pip reads these."""
 
 _READ: Final = _TAKEN | {
     *("client-cert", "keyring-provider", "no-input"),
@@ -60,14 +61,16 @@ class PipArguments:
         assert self.position is not None
         return (*self.passed[: self.position + 1], *words, *self.passed[self.position + 1 :])
 
-    def with_files(self, copies: Mapping[str, str]) -> PipArguments:
+    def with_files(self, copies: Mapping[str, str], last: tuple[str, str] | None = None) -> PipArguments:
         """Return the command line with other requirements and constraints files, behind the command.
 
         Args:
             copies: a file as given -> the one to pass instead.
+            last: the name of an option, and the file to pass with it after all others.
         """
-        parsed = parse_arguments(self.original, taken=_TAKEN | _FILES)
-        words = [f"--{name}={copies.get(file, file)}" for name in sorted(_FILES) for file in self.all(name)]
+        parsed = parse_arguments(self.original, taken=_TAKEN.union(FILES))
+        given = [(name, copies.get(file, file)) for name in FILES for file in self.all(name)]
+        words = [f"--{name}={file}" for name, file in (*given, *([last] if last else []))]
         return replace(parsed, passed=parsed.passed_with(*words))
 
     @property

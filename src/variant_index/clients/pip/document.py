@@ -6,9 +6,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["rewrite_document"]
+if TYPE_CHECKING:
+    from variant_index.shim.file_table import FileTable
+
+__all__ = ["PrintedDocument", "rewrite_document"]
 
 _MAX_CHARACTERS: Final = 256 << 20
 
@@ -44,3 +47,35 @@ def rewrite_document(path: Path, rewrite: Callable[[str], str]) -> str | None:
         Path(temporary).unlink(missing_ok=True)
         raise
     return new
+
+
+class PrintedDocument:
+    """A report or a lock file that pip prints, on its way through our stdout.
+
+    Attributes:
+        text: its lines with links to the shim, as pip wrote them.
+        names_shim: whether links to the shim are left in what was passed on.
+    """
+
+    def __init__(self, linked: Callable[[], FileTable]) -> None:
+        """Start with nothing.
+
+        Args:
+            linked: returns what the shim linked; called once pip writes.
+        """
+        self._linked = linked
+        self.text = ""
+        self.names_shim = False
+
+    def pass_on(self, line: bytes) -> bytes:
+        """Return what to print instead of a line; pip's messages around the document stay as they are."""
+        # JSON and TOML quote links; "Downloading http://..." does not, and says nothing of what is taken.
+        if b'"http' not in line:
+            return line
+        linked, text = self._linked(), line.decode("utf-8", "surrogateescape")
+        if not linked.names_in(text):
+            return line
+        new = linked.with_upstream_links(text)
+        self.text += text
+        self.names_shim = self.names_shim or linked.names_in(new)
+        return new.encode("utf-8", "surrogateescape")

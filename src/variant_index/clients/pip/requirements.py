@@ -1,8 +1,7 @@
 """Requirements and constraints files, and those they include: read once, before pip does.
 
 Files that name package sources would lead pip past the shim: an `--index-url` in a file counts more than one
-on the command line. pip has no option against that, so it gets copies without these options (see `rewrite`),
-and the sources are taken over.
+on the command line. The sources are taken over, and `led` keeps pip from following them.
 """
 
 from __future__ import annotations
@@ -72,8 +71,8 @@ class Requirements:
     sources: list[Option] = field(default_factory=list)
 
     @property
-    def need_rewriting(self) -> bool:
-        """Whether pip must get copies instead."""
+    def need_leading(self) -> bool:
+        """Whether pip must not simply read the files: they name sources, or can be read only once."""
         return any(file.once or any(line.sources for line in file.lines) for file in self.files.values())
 
 

@@ -32,13 +32,13 @@ class Evidence:
     """Where it stands what pip took, once it ended well.
 
     Attributes:
-        kind: `document`, a file in which the links of the shim stand; `wheels`, a folder where fetched wheels
-            lie; `installed`, one into which they are unpacked, or the prefix of an environment; `none`,
-            nothing can be known.
+        kind: `document`, a file in which the links of the shim stand; `printed`, such a one on stdout;
+            `wheels`, a folder where fetched wheels lie; `installed`, one into which they are unpacked, or the
+            prefix of an environment; `none`, nothing can be known.
         path: the document or folder. None for a document means that pip must be asked to write one.
     """
 
-    kind: Literal["document", "wheels", "installed", "none"]
+    kind: Literal["document", "printed", "wheels", "installed", "none"]
     path: Path | None = None
 
 
@@ -58,16 +58,16 @@ def evidence(
     """
     if arguments.command == "lock":
         file = configuration.value(arguments, "output") or _LOCK_FILE
-        return Evidence("none") if file == "-" else Evidence("document", Path(file))
+        return Evidence("printed") if file == "-" else Evidence("document", Path(file))
     if arguments.command in _FOLDERS:
         folder = configuration.value(arguments, _FOLDERS[arguments.command]) or "."
         return Evidence("wheels", Path(folder).expanduser())
     if arguments.command != "install":
         return Evidence("none")
     report = configuration.value(arguments, "report")
-    if report is not None and report != "-":
-        return Evidence("document", Path(report))
-    if report is None and pip_version >= _SILENT_REPORTS:
+    if report is not None:
+        return Evidence("printed") if report == "-" else Evidence("document", Path(report))
+    if pip_version >= _SILENT_REPORTS:
         return Evidence("document")
     elsewhere = configuration.value(arguments, "root") or configuration.flag(arguments, "user")
     if elsewhere or configuration.flag(arguments, "dry-run"):
@@ -77,7 +77,10 @@ def evidence(
 
 
 def taken(
-    proof: Evidence, fetched: Sequence[Chosen], chosen_in: Callable[[str], Sequence[Chosen]]
+    proof: Evidence,
+    fetched: Sequence[Chosen],
+    chosen_in: Callable[[str], Sequence[Chosen]],
+    printed: str = "",
 ) -> Sequence[Chosen]:
     """Return the choices that pip took in a run that ended well, by project.
 
@@ -85,7 +88,10 @@ def taken(
         proof: where it stands, with the path of a document.
         fetched: the choices whose wheels were fetched.
         chosen_in: finds the choices whose links stand in a text.
+        printed: what pip printed, where it stands there.
     """
+    if proof.kind == "printed":
+        return sorted(chosen_in(printed), key=lambda one: one.name)
     if proof.path is None or proof.kind == "none":
         return ()
     if proof.kind == "document":

@@ -15,12 +15,40 @@ from hypothesis import strategies as st
 from tests.variant_index.clients.pip.pip_requirements import PipReader, Scope
 from variant_index.clients.pip.arguments import parse_arguments
 from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.clients.pip.led import Led, lead
 from variant_index.clients.pip.requirements import Requirements, RequirementsError, read_requirements
 from variant_index.clients.pip.requirements_line import Option, parse_lines, render_options
-from variant_index.clients.pip.rewrite import write_copies
 from variant_index.clients.pip.sources import pip_sources
 
 DEFAULT = "https://default.example/simple"
+SHIM = "http://127.0.0.1:1/token/simple/"
+NOTHING = PipConfiguration({}, {})
+
+
+def led(
+    found: Requirements, words: list[str], folder: Path, configuration: PipConfiguration = NOTHING
+) -> Led:
+    def made() -> Path:
+        folder.mkdir()
+        return folder
+
+    return lead(found, parse_arguments(["install", *words]), configuration, SHIM, made)
+
+
+def file_options(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the options of a command line that name files, and the files."""
+    pairs = (word.removeprefix("--").partition("=") for word in words if word.startswith("--"))
+    return [(name, file) for name, equals, file in pairs if equals]
+
+
+def test_of_the_users_own_files_pip_takes_the_last_index(tmp_path: Path) -> None:
+    """What `lead` builds on."""
+    (tmp_path / "r.txt").write_text("-i https://a.example\n--extra-index-url https://b.example\ntorch\n")
+    (tmp_path / "index.txt").write_text(f"-i {SHIM}\n")
+    with PipReader() as pip:
+        scope = pip.read([(str(tmp_path / name), False) for name in ("r.txt", "index.txt")], [DEFAULT])
+    assert isinstance(scope, Scope)
+    assert scope.indexes == [SHIM]
 
 
 @pytest.fixture(scope="module")
@@ -94,38 +122,51 @@ def in_effect(found: Requirements) -> tuple[list[str], list[str], bool, list[str
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.tuples(_FILES, _FILES, _FILES))
-@example(texts=("-i https://a.example\n--no-index\n-i https://b.example", "", ""))
-@example(texts=("-r other.txt\n-f links", "-i https://b.example/\n-f links", "--no-index"))
-@example(texts=("-r other.txt", "-i https://b.example/\n-r main.txt", ""))
-@example(texts=("-i https://b.example \\\n --pre \\\n\ntorch==2.9", "", ""))
-def test_sources_are_pips_and_copies_say_the_same_otherwise(
-    pip: PipReader, tmp_path_factory: pytest.TempPathFactory, texts: tuple[str, str, str]
+@given(texts=st.tuples(_FILES, _FILES, _FILES), inherited=st.booleans())
+@example(texts=("-i https://a.example\n--no-index\n-i https://b.example", "", ""), inherited=False)
+@example(texts=("-r other.txt\n-f links", "-i https://b.example/\n-f links", "--no-index"), inherited=False)
+@example(texts=("-r other.txt", "-i https://b.example/\n-r main.txt", ""), inherited=False)
+@example(texts=("-i https://b.example \\\n --pre \\\n\ntorch==2.9", "", ""), inherited=False)
+@example(texts=("", "", "--extra-index-url https://b.example"), inherited=True)
+@example(texts=("", "--extra-index-url https://b.example", "-r other.txt"), inherited=True)
+def test_sources_are_pips_and_pip_keeps_to_the_shim(
+    pip: PipReader, tmp_path_factory: pytest.TempPathFactory, texts: tuple[str, str, str], inherited: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("files")
     (folder / "links").mkdir()
-    files = [(str(folder / "constraint.txt"), True), (str(folder / "main.txt"), False)]
+    constraint, main = str(folder / "constraint.txt"), str(folder / "main.txt")
     for name, text in zip(("main", "other", "constraint"), texts, strict=True):
         (folder / f"{name}.txt").write_text(text)
-    truth = pip.read(files, [DEFAULT], ["first"])
+    truth = pip.read([(constraint, True), (main, False)], [DEFAULT], ["first"])
     try:
-        found = read_requirements([file for file, _ in files], os.environ)
+        found = read_requirements([constraint, main], os.environ)
     except RequirementsError:
         assert isinstance(truth, str)  # pip refuses it as well
         return
-    (folder / "copies").mkdir()
-    copies = write_copies(found, folder / "copies")
-    assert bool(copies) == any(line.sources for file in found.files.values() for line in file.lines)
-    copied = pip.read([(copies.get(file, file), is_constraint) for file, is_constraint in files], [DEFAULT])
+    if inherited:  # by the children of pip, which get no last file
+        configuration = PipConfiguration({}, {"constraint": constraint})
+        ours = led(found, ["-r", main], folder / "ours", configuration)
+        theirs = ours.settings.get("constraint", constraint)
+        alone = pip.read([(theirs, True)], [SHIM])
+        assert isinstance(alone, str) or (alone.indexes, alone.links) == ([SHIM], [])
+        files = [("constraint", theirs), *file_options(ours.arguments.passed)]
+    else:
+        ours = led(found, [f"--constraint={constraint}", f"--requirement={main}"], folder / "ours")
+        files = file_options(ours.arguments.passed)
+    if inherited and not ours.arguments.passed[1].startswith("--"):
+        files.append(("requirement", main))
+    if not any(line.sources for file in found.files.values() for line in file.lines):
+        assert not (folder / "ours").exists()
+    read = pip.read([(file, option == "constraint") for option, file in files], [SHIM])
     if isinstance(truth, str):
-        assert isinstance(copied, str)
+        assert isinstance(read, str)
         return
-    assert isinstance(copied, Scope), copied
+    assert isinstance(read, Scope), read
     hosts = list(dict.fromkeys(truth.hosts))
     assert (truth.indexes, truth.links, truth.no_index, hosts) == in_effect(found)
-    assert copied.lines == truth.lines
-    assert (copied.indexes, copied.links, copied.no_index) == ([DEFAULT], [], False)
-    assert copied.hosts == truth.hosts
+    assert read.lines == truth.lines
+    assert (read.indexes, read.links, read.no_index) == ([SHIM], [], False)
+    assert read.hosts == truth.hosts
 
 
 _VALUE = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" #${}'\"\\"), min_size=1)
@@ -145,15 +186,41 @@ def test_any_text_can_be_read(text: str) -> None:
         assert 1 <= found.number <= found.number + found.count - 1 <= len(text.splitlines())
 
 
-def test_copies_are_private_and_hold_no_source(tmp_path: Path) -> None:
+def test_files_that_only_name_indexes_are_pips_to_read(tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("-i https://user:secret@h.example/\ntorch\n-c c.txt\n")
-    (tmp_path / "c.txt").write_text("torch<3\n")
-    found = read_requirements([str(tmp_path / "r.txt")], {})
-    (tmp_path / "copies").mkdir()
-    copies = write_copies(found, tmp_path / "copies")
-    assert Path(copies[str(tmp_path / "r.txt")]).name == "r.txt"
-    written = [path for path in (tmp_path / "copies").rglob("*") if path.is_file()]
-    assert len(written) == 2
+    (tmp_path / "c.txt").write_text("--extra-index-url https://h.example/\ntorch<3\n")
+    (tmp_path / "d.txt").write_text("torch<4\n")
+    r, d = str(tmp_path / "r.txt"), str(tmp_path / "d.txt")
+    ours = led(read_requirements([d, r], {}), ["-r", r, "-c", d, "--pre"], tmp_path / "ours")
+    last = tmp_path / "ours" / "index.txt"
+    assert ours.arguments.passed == (
+        *("install", f"--constraint={d}", f"--requirement={r}", f"--requirement={last}", "--pre"),
+    )
+    assert [path.name for path in (tmp_path / "ours").rglob("*")] == ["index.txt"]
+    assert last.read_text(encoding="utf-8-sig") == f"--index-url {SHIM}\n"
+    assert stat.S_IMODE(last.stat().st_mode) == 0o600
+    # Without a requirements file it must not become one: pip then says that it was given none.
+    only = led(read_requirements([r], {}), ["-c", r], tmp_path / "more")
+    assert [name for name, _ in file_options(only.arguments.passed)] == ["constraint", "constraint"]
+
+
+def test_copies_are_few_and_private_and_hold_no_source(tmp_path: Path) -> None:
+    texts = {
+        "r.txt": "-i https://user:secret@h.example/\ntorch\n-c c.txt\n",
+        "c.txt": "torch<3\n-r d.txt",
+        "d.txt": "--find-links https://user:secret@h.example/",
+        "e.txt": "-i https://user:secret@h.example/",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    names = [str(tmp_path / name) for name in ("r.txt", "e.txt")]
+    words = [word for name in names for word in ("-r", name)]
+    ours = led(read_requirements(names, {}), words, tmp_path / "ours")
+    given = [Path(file) for _, file in file_options(ours.arguments.passed)]
+    assert [path.name for path in given] == ["r.txt", "e.txt", "index.txt"]
+    assert [path.is_relative_to(tmp_path / "ours") for path in given] == [True, False, True]
+    written = [path for path in (tmp_path / "ours").rglob("*") if path.is_file()]
+    assert len(written) == 4
     for path in written:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert "secret" not in path.read_text()
@@ -164,8 +231,9 @@ def test_files_without_sources_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "pylock.toml").write_text("-i URL\n")
     names = [str(tmp_path / name) for name in ("a.txt", "pylock.toml", "missing.txt", "")]
     found = read_requirements(names, {})
-    assert not found.need_rewriting
-    assert write_copies(found, tmp_path) == {}
+    assert not found.need_leading
+    words = ["-r", names[0], "-qr", names[1], "x"]
+    assert led(found, words, tmp_path / "ours") == Led(parse_arguments(["install", *words]))
 
 
 @pytest.mark.parametrize(
@@ -185,8 +253,10 @@ def test_encodings(data: bytes, index: str, tmp_path: Path, pip: PipReader) -> N
         (tmp_path / "r.txt").write_bytes(data + "\nü==1".encode("utf-16-le"))
     found = read_requirements([path], {})
     assert found.sources == [Option("index-url", index)]
-    (tmp_path / "copies").mkdir()
-    copied = pip.read([(write_copies(found, tmp_path / "copies")[path], False)], [])
+    configuration = PipConfiguration({"install.requirement": path}, {})
+    copy = led(found, ["x"], tmp_path / "ours", configuration).settings["requirement"]
+    assert copy != path
+    copied = pip.read([(copy, False)], [])
     assert isinstance(copied, Scope)
     assert [line[:2] for line in copied.lines] == [["ü==1", f"line {data.count(b'coding') + 2}"]]
 
@@ -199,9 +269,8 @@ def test_a_pipe_is_read_once_and_copied(tmp_path: Path) -> None:
     writer.start()
     found = read_requirements([str(path)], {})
     writer.join(5)
-    (tmp_path / "copies").mkdir()
-    copies = write_copies(found, tmp_path / "copies")
-    assert Path(copies[str(path)]).read_text(encoding="utf-8-sig") == "torch\n"
+    ((_, copy),) = file_options(led(found, ["-r", str(path)], tmp_path / "ours").arguments.passed)
+    assert Path(copy).read_text(encoding="utf-8-sig") == "torch\n"
 
 
 def test_file_urls(tmp_path: Path) -> None:
@@ -210,8 +279,9 @@ def test_file_urls(tmp_path: Path) -> None:
     name = (tmp_path / "a b.txt").as_uri()
     found = read_requirements([name], {})
     assert found.sources == [Option("no-index"), Option("find-links", str(tmp_path))]
-    (tmp_path / "copies").mkdir()
-    assert name in write_copies(found, tmp_path / "copies")
+    ours = led(found, ["--constraint", name], tmp_path / "ours")
+    assert [Path(file).name for _, file in file_options(ours.arguments.passed)] == ["a b.txt"]
+    assert name not in " ".join(ours.arguments.passed)
 
 
 def test_what_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.making import make_wheel
 from tests.variant_index.shim.family import NAME, add_family
-from tests.variant_index.upstream.fake_index import FakeIndex
+from tests.variant_index.upstream.fake_index import HTML_TYPE, FakeIndex
 from variant_index.clients.pip.options import COMMANDS, FLAGS, SHORT, VALUED
 
 pytestmark = [
@@ -32,10 +32,12 @@ OPTIONS = """if True:
 """
 
 
-@pytest.fixture(scope="module", params=["22.3", "23.2.1", "24.0", "25.0.1", "26.0"])
+@pytest.fixture(scope="module", params=["22.0.4", "22.3", "23.2.1", "24.0", "25.0.1", "26.0"])
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment with one version of pip, from the package registry."""
     version: str = request.param
+    if sys.version_info >= (3, 12) and version.startswith("22."):
+        pytest.skip(f"pip {version} does not run on Python 3.12")
     folder = tmp_path_factory.mktemp("pip") / version
     uv = [sys.executable, "-m", "uv", "--quiet"]
     subprocess.run([*uv, "venv", "--python", sys.executable, folder], check=True)
@@ -51,9 +53,10 @@ def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 def sources(tmp_path: Path) -> Iterator[tuple[FakeIndex, FakeIndex]]:
     """Serve the true index, and one with a higher version that must not be seen."""
     with FakeIndex() as index, FakeIndex() as poison:
-        add_family(index, tmp_path / "upstream")
+        # JSON is for pip 22.2 and newer, and the control runs read these pages themselves.
+        index.add_project(NAME, add_family(index, tmp_path / "upstream"), HTML_TYPE)
         wheel = make_wheel(tmp_path / "poison", f"{NAME}-99.0-py3-none-any.whl")
-        poison.add_project(NAME, [poison.add_file(wheel)])
+        poison.add_project(NAME, [poison.add_file(wheel)], HTML_TYPE)
         yield index, poison
 
 
@@ -132,7 +135,7 @@ def test_only_what_was_taken_is_said(environment: Path, tmp_path: Path) -> None:
         old = make_wheel(tmp_path / "upstream", "old-1-py3-none-any.whl", requires_dist=[f"{NAME}<2"])
         index.add_project("old", [index.add_file(old)])
         line = f"variant-pip: {NAME} 2.0: cu128"
-        silent = environment.name == "22.3"
+        silent = environment.name.startswith("22.")
         assert said("--dry-run", NAME) == ([] if silent else [line])
         assert said(NAME) == [line]
         assert said("--dry-run", NAME, "old") == []
