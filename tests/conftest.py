@@ -1,7 +1,15 @@
-"""What holds for all tests: the settings files of whoever runs them do not count."""
+"""What holds for all tests: neither the settings nor the ignored signals of whoever runs them count."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ["VARIANT_INDEX_CONFIG"] = "off"
+
+# Ignored in the background of a script and under nohup, and then by all programs that tests start. A
+# handler that does nothing keeps these tests running too, and is not inherited.
+for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)

@@ -53,19 +53,16 @@ def test_meanwhile_runs_and_its_failure_ends_pip() -> None:
 
     begun = time.monotonic()
     with pytest.raises(ValueError, match="no server"):
-        run_client([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, fail)
-    assert time.monotonic() - begun < 20
+        run_client([sys.executable, "-c", "import time; time.sleep(600)"], os.environ, fail)
+    assert time.monotonic() - begun < 120
 
 
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_reaches_pip_and_ends_us_alike(number: signal.Signals) -> None:
     default = f"import signal, time; signal.signal({int(number)}, signal.SIG_DFL)"
-    program = f"{default}; print('up', flush=True); time.sleep(60)"
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
-    started = start(program)
-    signal.signal(signal.SIGHUP, before)
-    with started as wrapper:
+    program = f"{default}; print('up', flush=True); time.sleep(600)"
+    with start(program) as wrapper:
         assert wrapper.stdout is not None
         assert wrapper.stdout.readline() == "up\n"
         wrapper.send_signal(number)
@@ -79,7 +76,7 @@ def test_pip_may_take_its_time_to_clean_up() -> None:
         import sys, time
         try:
             print('up', flush=True)
-            time.sleep(60)
+            time.sleep(600)
         except KeyboardInterrupt:
             time.sleep(0.3)
             print('clean', flush=True)
