@@ -23,10 +23,11 @@ from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.present import Listed, Presented, present
-from variant_index.shim.settle import MarkerSettler
+from variant_index.shim.replacement import present_settled
+from variant_index.shim.settle import MarkerSettler, SettledWheels
 from variant_index.shim.spliced import NewHashes, SplicedWheel
 from variant_index.shim.torch_family import TorchFamily, held_back_note, present_family
-from variant_index.shim.verification import ChosenWheel, WheelVerifier, present_verified
+from variant_index.shim.verification import ChosenWheel, WheelVerifier
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 from variant_index.simple_api.shape import has_page_shape
@@ -215,17 +216,20 @@ class Catalog:
             self._journal.hint(hint)
         supported = self._extensions.supported(supported, tags, documents.by_version)
 
-        def by(documents: _Documents) -> Presented:
-            return present(page, releases, documents, supported, tags, prefer=self._prefer)
+        def by(documents: _Documents, hidden: Mapping[str, str]) -> Presented:
+            return present(page, releases, documents, supported, tags, prefer=self._prefer, hidden=hidden)
 
-        presented, kept, problems = present_verified(by, documents.by_version, self._verifier)
+        def settle(presented: Presented, documents: _Documents, every: bool) -> SettledWheels:
+            return self._settler.settle(presented, releases, documents, supported, every=every)
+
+        settled = present_settled(by, settle, documents.by_version, self._verifier, releases)
+        presented = settled.presented
         if presented.held_back is not None:
             self._journal.hint(presented.held_back)
-        presented, spliced = self._settler.settle(presented, releases, kept, supported)
+        self._journal.warn((*documents.problems, *presented.warnings))
         if self._every_variant:
-            presented = with_every_variant(presented, releases)
-        self._journal.warn((*documents.problems, *problems, *presented.warnings))
-        return _Decided(self._matched(presented, fetched, releases), kept, spliced)
+            presented = with_every_variant(presented, releases, settled.hidden)
+        return _Decided(self._matched(presented, fetched, releases), settled.documents, settled.spliced)
 
     def _read(self, fetched: FetchedProject) -> tuple[ProjectPage, Releases]:
         """Read and sort a page; what is not of one index alone, or of a folder, anew each time."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
 __all__ = ["Chosen", "Listed", "Presented", "choose_release", "held_back_releases", "legal_filename"]
-__all__ += ["present", "yank_reason", "yanked_release"]
+__all__ += ["present", "yank_reason"]
 
 _UNCHECKED: Final = "listed without a SHA-256 hash, so the bytes could not be checked"
 
@@ -96,6 +96,7 @@ def present(
     tags: TargetTags,
     *,
     prefer: Preference = "hardware",
+    hidden: Mapping[str, str] | None = None,
 ) -> Presented:
     """Decide what to list.
 
@@ -111,14 +112,16 @@ def present(
         supported: what the machine supports, as `choose` takes it.
         tags: the target interpreter's tags.
         prefer: what comes first, a build that uses the hardware or the newest release.
+        hidden: file name -> why this wheel must not be listed; the next best of its release is then.
     """
+    hidden = hidden or {}
     warnings = list(releases.problems)
     kept: dict[str, Listed] = {}
     choices: dict[Version, Choice] = {}
     for release in releases.with_variants:
-        choice = choose_release(release, documents.get(release.version), supported, tags)
+        choice = choose_release(release, documents.get(release.version), supported, tags, hidden)
         warnings += _unchecked_warning(release, choice)
-        kept.update(_kept_wheels(release, choice))
+        kept.update(_kept_wheels(release, choice, hidden))
         choices[release.version] = choice
     held = held_back_releases(releases.by_version, choices, documents) if prefer == "hardware" else {}
     files = []
@@ -160,7 +163,7 @@ def held_back_releases(
     reasons = {}
     for version, better in held_back(uses_hardware).items():
         label = choices[better].presented[0].label
-        why = choices[version].explanation.rpartition("no other fits: ")[2]
+        why = choices[version].refusals or choices[version].explanation
         reasons[version] = (
             f"{releases[version]} has no build for this machine's GPU ({why});"
             f" {better} ({label}) uses it, VARIANT_INDEX_PREFER=version takes the newest"
@@ -169,16 +172,24 @@ def held_back_releases(
 
 
 def choose_release(
-    release: Release, document: VariantsDocument | None, supported: Properties, tags: TargetTags
+    release: Release,
+    document: VariantsDocument | None,
+    supported: Properties,
+    tags: TargetTags,
+    hidden: Mapping[str, str] | None = None,
 ) -> Choice:
     """Judge the wheels of one release.
 
     Variant wheels whose bytes could not be checked never fit, nor do wheels whose `Requires-Python` excludes
-    the target. Yanked wheels are considered only when none of the others fits (PEP 592).
+    the target, nor those that are `hidden`, by file name and with the reason. Yanked wheels are considered
+    only when none of the others fits (PEP 592).
     """
     files = release.wheels
+    hidden = hidden or {}
     refused = {
-        wheel: reason for wheel, file in files.items() if (reason := _refusal(wheel, file, tags)) is not None
+        wheel: reason
+        for wheel, file in files.items()
+        if (reason := hidden.get(file.filename) or _refusal(wheel, file, tags)) is not None
     }
     usable = [wheel for wheel in files if wheel not in refused]
     current = [wheel for wheel in usable if not files[wheel].yanked]
@@ -215,10 +226,14 @@ def legal_filename(wheel: WheelFilename) -> str:
     return replace(wheel, build=f"{wheel.build or 0}_{wheel.label}", label="").filename
 
 
-def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
+def _kept_wheels(release: Release, choice: Choice, hidden: Mapping[str, str]) -> dict[str, Listed]:
     if choice.selected is None:
         # No wheel fits: the client shall say so itself, with the names it knows.
-        return {wheel.filename: Listed(file) for wheel, file in release.wheels.items() if not wheel.label}
+        return {
+            wheel.filename: Listed(file)
+            for wheel, file in release.wheels.items()
+            if not wheel.label and file.filename not in hidden
+        }
     kept = {}
     for wheel in choice.presented:
         file = release.wheels[wheel]
@@ -234,15 +249,6 @@ def _kept_wheels(release: Release, choice: Choice) -> dict[str, Listed]:
         )
         kept[wheel.filename] = Listed(replace(file, filename=shown), chosen)
     return kept
-
-
-def yanked_release(release: Release, reason: str) -> Release:
-    """Return a release that is held back as clients see it: every file yanked."""
-    return replace(
-        release,
-        wheels={wheel: replace(file, yanked=reason) for wheel, file in release.wheels.items()},
-        sdists=[replace(file, yanked=reason) for file in release.sdists],
-    )
 
 
 def _yanked(listed: Listed, reason: str | None) -> Listed:

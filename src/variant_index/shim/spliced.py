@@ -1,16 +1,17 @@
-"""Wheels that get another METADATA on their way to the client: old bytes checked first, then a new end.
+"""Wheels that get another METADATA on their way to the client: old bytes are checked, then the end is sent.
 
-The bytes that stay are passed on while they arrive. The new end is sent only when all old bytes had the hash
-that the index lists; otherwise the client never holds a complete archive.
+The bytes that stay are passed on while they arrive. The new directory, an archive's end, is sent only when
+all old bytes had the hash that the index lists; otherwise the client never holds a complete archive.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from variant_index.errors import UpstreamError, printable
@@ -20,6 +21,8 @@ from variant_index.upstream.network import Network
 from variant_index.upstream.sidecar import STRONG_HASHES
 
 if TYPE_CHECKING:
+    from variant_index.markers.metadata import MarkerDecision
+    from variant_index.wheel.rewrite import Span
     from variant_index.wheel.splice import Splice
 
 __all__ = ["NewHashes", "SpliceStreamer", "SplicedWheel"]
@@ -29,15 +32,17 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True)
 class SplicedWheel:
-    """A wheel and its new end.
+    """A wheel and its other METADATA.
 
     Attributes:
         file: its entry upstream, under its name there.
-        splice: the new end.
+        splice: what it becomes.
+        decisions: what became of each requirement with a variant marker, in order.
     """
 
     file: ProjectFile
     splice: Splice
+    decisions: tuple[MarkerDecision, ...] = ()
 
     def entry(self, file: ProjectFile, hashes: Mapping[str, str]) -> ProjectFile:
         """Return how to list the new wheel.
@@ -57,14 +62,17 @@ class SplicedWheel:
             f" longer has the hash of its index, so --require-hashes cannot work with that one"
         )
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What the new wheel consists of; equal for equal bytes, as far as the index lists a hash."""
         listed = sorted(
             (name, self.file.hashes[name].lower()) for name in STRONG_HASHES & self.file.hashes.keys()
         )
-        new_tail = hashlib.sha256(self.splice.new_tail).hexdigest()
-        return f"spliced wheel {listed} {self.splice.prefix} {new_tail}"
+        digest = hashlib.sha256()
+        for piece in self.splice.pieces:
+            head = f"new {len(piece)}\n" if isinstance(piece, bytes) else f"old {piece.start} {piece.stop}\n"
+            digest.update(head.encode() + (piece if isinstance(piece, bytes) else b""))
+        return f"spliced wheel {listed} {digest.hexdigest()}"
 
 
 class NewHashes:
@@ -118,34 +126,34 @@ class SpliceStreamer:
         """
         if (problem := self._refused.get(wheel.file.url)) is not None:
             raise UpstreamError(problem)
-        splice = wheel.splice
-        new, old_tail = hashlib.sha256(), hashlib.sha256()
+        *pieces, directory = wheel.splice.pieces
+        assert isinstance(directory, bytes)
         others = [name for name in STRONG_HASHES if name in wheel.file.hashes and name != "sha256"]
-        old = {name: hashlib.new(name) for name in others}
-        whole = new
-        position = 0
-        with closing(self._old_bytes(wheel)) as pieces:
-            for piece in pieces:
-                kept = piece[: max(0, splice.prefix - position)]
-                position += len(piece)
-                for digest in old.values():
-                    digest.update(piece)
-                if kept:
-                    new.update(kept)
-                    yield kept
-                if rest := piece[len(kept) :]:
-                    # Old and new are equal up to here, so that is hashed once.
-                    whole = new.copy() if whole is new else whole
-                    whole.update(rest)
-                    old_tail.update(rest)
-        if position != splice.old_size or old_tail.hexdigest() != splice.old_tail:
+        digests = {name: hashlib.new(name) for name in others}
+        new, replaced = hashlib.sha256(), hashlib.sha256()
+        whole, size = new, 0
+        with closing(self._old_bytes(wheel)) as chunks:
+            cutter = _Cutter(pieces)
+            for chunk in chunks:
+                size += len(chunk)
+                for digest in digests.values():
+                    digest.update(chunk)
+                if whole is new and cutter.changes_within(size):
+                    whole = new.copy()  # old and new are equal up to here, so that was hashed once
+                if whole is not new:
+                    whole.update(chunk)
+                for data, is_sent in cutter.cut(chunk):
+                    (new if is_sent else replaced).update(data)
+                    if is_sent:
+                        yield data
+        if size != wheel.splice.old_size or replaced.hexdigest() != wheel.splice.replaced:
             self._refuse(wheel, "changed while it was read")
-        for name, digest in {**old, "sha256": whole}.items():
+        for name, digest in {**digests, "sha256": whole}.items():
             if digest.hexdigest() != wheel.file.hashes.get(name, digest.hexdigest()).lower():
                 self._refuse(wheel, f"does not have the {name} that its index lists")
-        new.update(splice.new_tail)
+        new.update(directory)
         self._hashes.keep(wheel, new.hexdigest())
-        yield splice.new_tail
+        yield directory
 
     def _refuse(self, wheel: SplicedWheel, why: str) -> NoReturn:
         problem = f"{printable(wheel.file.filename)} {why}, so it is not handed out"
@@ -171,3 +179,39 @@ class SpliceStreamer:
                 if size > wheel.splice.old_size:
                     raise UpstreamError(f"{printable(wheel.file.filename)} is larger than it was, refused")
                 yield chunk
+
+
+class _Cutter:
+    """Cuts the old wheel, as it arrives, into what stays and what is replaced, and adds what is new."""
+
+    def __init__(self, pieces: Sequence[Span | bytes]) -> None:
+        self._pieces = pieces
+        self._next = 0
+        self._position = 0
+
+    def changes_within(self, position: int) -> bool:
+        """Tell whether the new wheel differs from the old one in its first `position` bytes."""
+        first = self._pieces[0] if self._pieces else b""
+        return isinstance(first, bytes) or first.start > 0 or first.stop < position
+
+    def cut(self, chunk: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Yield the next bytes of the old wheel and the new ones among them, and whether they are sent."""
+        start, begin = self._position, 0
+        self._position += len(chunk)
+        while True:
+            piece = self._pieces[self._next] if self._next < len(self._pieces) else None
+            if isinstance(piece, bytes):
+                yield piece, True
+                self._next += 1
+                continue
+            if begin == len(chunk):
+                return
+            if piece is None:
+                yield chunk[begin:], False
+                return
+            inside = start + begin >= piece.start
+            end = min(len(chunk), (piece.stop if inside else piece.start) - start)
+            yield chunk[begin:end], inside
+            begin = end
+            if start + begin == piece.stop:
+                self._next += 1

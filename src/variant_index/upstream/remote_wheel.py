@@ -2,14 +2,19 @@
 
 A zip archive's directory is at its end, and wheels have their metadata just before it. So the last 64 KB
 are asked for, then what they do not hold: one request for most wheels, three for one of ten thousand files.
+What a server without ranges has can only be downloaded: as far as the caller wants that, and with its hash
+checked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from variant_index.errors import UpstreamError, printable
 from variant_index.simple_api.page import ProjectFile
@@ -22,7 +27,10 @@ from variant_index.upstream.sidecar import STRONG_HASHES
 if TYPE_CHECKING:
     from variant_index.wheel.archive import Archive
 
-__all__ = ["RemoteFile", "WheelMembers", "WheelReader", "open_wheel"]
+__all__ = ["MAX_WHOLE_BYTES", "RemoteFile", "WheelMembers", "WheelReader", "download_wheel", "open_wheel"]
+
+MAX_WHOLE_BYTES: Final = 64 << 20
+"""Larger wheels are not downloaded to read a part of them."""
 
 _PIECE: Final = 1 << 16
 _MAX_BYTES: Final = 1 << 23
@@ -112,6 +120,64 @@ def open_wheel(file: ProjectFile, network: Network) -> Archive | None:
     return Archive(Path(file.filename), RemoteFile(network, file.url, end, file.listed_by))
 
 
+def download_wheel(file: ProjectFile, network: Network) -> Archive:
+    """Download a listed wheel and open it; it is gone when the archive is closed.
+
+    Args:
+        file: its entry, on a server; `filename` is named in errors.
+        network: fetches it; nothing is cached.
+
+    Returns:
+        The archive, to be used as a context manager. Its bytes have the strong hashes that the index lists.
+
+    Raises:
+        WheelError: it is no archive, or one that is refused.
+        UnreachableError: the server is down.
+        UpstreamError: there is no such file, it has more than 64 MB or another hash.
+    """
+    from variant_index.wheel.archive import Archive
+
+    shown = printable(file.filename)
+    if file.size and file.size > MAX_WHOLE_BYTES:
+        raise UpstreamError(
+            f"{shown} has more than {MAX_WHOLE_BYTES >> 20} MB, and its server does no ranges"
+        )
+    with ExitStack() as on_failure:
+        kept = on_failure.enter_context(tempfile.TemporaryFile())
+        reply = network.download(file.url, kept, limit=MAX_WHOLE_BYTES, named_by=file.listed_by)
+        if reply.status != 200:
+            raise UpstreamError(f"{printable(file.url)} answered {reply.status}")
+        for algorithm in STRONG_HASHES:
+            expected = file.hashes.get(algorithm)
+            if expected is not None and _digest(kept, algorithm) != expected.lower():
+                raise UpstreamError(f"{shown} does not have the {algorithm} that its index lists")
+        on_failure.pop_all()
+    return Archive(Path(file.filename), _Downloaded(kept))
+
+
+class _Downloaded:
+    """A file without a name as `variant_index.wheel.random_access.RandomAccess`; for one thread at a time."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.size = file.seek(0, 2)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(length)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _digest(file: IO[bytes], algorithm: str) -> str:
+    file.seek(0)
+    digest = hashlib.new(algorithm)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class WheelMembers:
     """What a wheel says about itself; bytes as they are in the archive, nothing of them checked.
@@ -156,16 +222,24 @@ class WheelReader:
         self._keep(key, members)
         return members
 
-    def read(self, file: ProjectFile) -> WheelMembers | None:
+    def read(self, file: ProjectFile, *, whole: bool = False) -> WheelMembers | None:
         """Return the members of a wheel, None when its server does not do ranges.
+
+        Args:
+            file: its entry.
+            whole: whether the wheel is downloaded from such a server; None is never returned then.
 
         Raises:
             WheelError, UnreachableError, UpstreamError: as `open_wheel`; also for a member that is damaged.
+                With `whole` as `download_wheel`.
         """
         members, key = self.known(file), _key(file)
-        if members is not None or (key is not None and self._kept.get(key) is not None):
+        is_known = key is not None and self._kept.get(key) is not None
+        if members is not None or (is_known and not whole):
             return members
-        archive = open_wheel(file, self._network)
+        archive = open_wheel(file, self._network) if not is_known else None
+        if archive is None and whole:
+            archive = download_wheel(file, self._network)
         if archive is not None:
             with archive:
                 members = _members(archive)

@@ -1,7 +1,7 @@
-"""Another METADATA for a wheel that is passed on while it arrives: only the end of the archive changes.
+"""Another METADATA for a wheel that is passed on while it arrives: spans of the old one, new bytes between.
 
-Builders put `*.dist-info` last, so nearly all bytes stay. The new end is made before the first byte is sent,
-and sent only when the old bytes were the right ones (see `variant_index.shim.spliced`).
+What is new is made before the first byte is sent. A zip archive's directory is its end, and that is sent
+only when all old bytes were the right ones (see `variant_index.shim.spliced`); nobody has an archive before.
 """
 
 from __future__ import annotations
@@ -16,50 +16,50 @@ from variant_index.wheel.read import dist_info_folder, read_record
 from variant_index.wheel.record import content_row, render_rows
 from variant_index.wheel.rewrite import Added, Kept, Part, Span, layout
 
-__all__ = ["MAX_TAIL_BYTES", "Splice", "plan_splice"]
-
-MAX_TAIL_BYTES: Final = 64 << 20
-"""An archive whose METADATA or RECORD is farther than this from its end is refused."""
+__all__ = ["Splice", "plan_splice"]
 
 _MAX_METADATA_BYTES: Final = 4 << 20
+_MAX_RECORD_BYTES: Final = 64 << 20
 _SIGNATURES: Final = ("RECORD.jws", "RECORD.p7s")
 
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """A wheel with another end.
+    """A wheel with other METADATA.
 
     Attributes:
-        prefix: how many of its first bytes stay.
-        old_size: its size in bytes.
-        old_tail: the SHA-256 of the bytes behind the prefix that the new end was made from.
-        new_tail: what comes instead.
+        pieces: what it consists of, in order: spans of the old wheel, and new bytes. Spans follow one another
+            as in the old wheel. The last piece is the new directory.
+        old_size: the old wheel's size in bytes.
+        replaced: the SHA-256 of its bytes that are in no span, in their order: those that the new ones were
+            made from.
         metadata: the new content of METADATA.
     """
 
-    prefix: int
+    pieces: tuple[Span | bytes, ...]
     old_size: int
-    old_tail: str
-    new_tail: bytes
+    replaced: str
     metadata: bytes
 
     @property
     def size(self) -> int:
         """The new size in bytes."""
-        return self.prefix + len(self.new_tail)
+        return sum(
+            piece.stop - piece.start if isinstance(piece, Span) else len(piece) for piece in self.pieces
+        )
 
 
 def plan_splice(archive: Archive, change: Callable[[bytes], bytes]) -> Splice:
-    """Return the end that gives a wheel another METADATA; RECORD is corrected, all else keeps its bytes.
+    """Plan how a wheel gets another METADATA; RECORD is corrected, all else keeps its bytes.
 
-    Reads the archive from the first of METADATA and RECORD to the end, at once. Nothing before is read.
+    Reads METADATA, RECORD and the directory, wherever they are, and nothing else.
 
     Args:
         archive: the wheel.
         change: returns the new content of METADATA for the old one.
 
     Raises:
-        WheelError: the wheel breaks a rule of archives, is signed, or has METADATA too far from its end.
+        WheelError: the wheel breaks a rule of archives, or is signed.
     """
     folder = dist_info_folder(archive)
     metadata_name, record_name = f"{folder}/METADATA", f"{folder}/RECORD"
@@ -72,11 +72,11 @@ def plan_splice(archive: Archive, change: Callable[[bytes], bytes]) -> Splice:
         archive.refuse("has no METADATA or no RECORD", "WHL202")
     if entries[0].offset:
         archive.refuse("bytes before the first entry", "WHL102")
-    first = found[0].offset
-    if archive.size - first > MAX_TAIL_BYTES:
-        archive.refuse(f"has its METADATA more than {MAX_TAIL_BYTES >> 20} MB before its end")
-    old_tail = archive.read_at(first, archive.size - first)
-    archive.check_framing(first)
+    replaced = hashlib.sha256()
+    for entry in found:
+        limit = _MAX_METADATA_BYTES if entry.name == metadata_name else _MAX_RECORD_BYTES
+        replaced.update(archive.extent(entry, limit))
+    replaced.update(archive.read_at(archive.directory_offset, archive.size - archive.directory_offset))
     rows, record = read_record(archive, folder)
     metadata = change(archive.read(archive.entries[metadata_name], _MAX_METADATA_BYTES))
     listed = [content_row(row.path, metadata) if row.path == metadata_name else row for row in rows]
@@ -86,12 +86,4 @@ def plan_splice(archive: Archive, change: Callable[[bytes], bytes]) -> Splice:
         Added(entry.name, written[entry.name], entry) if entry.name in written else Kept(entry, entry.name)
         for entry in entries
     ]
-    pieces = list(layout(archive, plan))
-    if first:
-        prefix = pieces.pop(0)
-        assert prefix == Span(0, first)
-    new_tail = b"".join(
-        old_tail[piece.start - first : piece.stop - first] if isinstance(piece, Span) else piece
-        for piece in pieces
-    )
-    return Splice(first, archive.size, hashlib.sha256(old_tail).hexdigest(), new_tail, metadata)
+    return Splice(tuple(layout(archive, plan)), archive.size, replaced.hexdigest(), metadata)

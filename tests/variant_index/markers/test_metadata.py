@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.markers.expression import MarkerError
-from variant_index.markers.metadata import has_markers, settle_metadata
+from variant_index.markers.metadata import MarkerDecision, has_markers, settle_metadata
 from variant_index.markers.requirement import WheelVariant
 
 CU = WheelVariant("cu")
@@ -29,17 +29,23 @@ def test_lines_are_dropped_and_shortened() -> None:
     after = HEAD + (
         b"Requires-Dist: x\nrequires-dist: y\nRequires-Dist: w ; extra == 'e'\nProvides-Extra: e\n"
     )
-    assert settle_metadata(before + BODY, CU) == after + BODY
-    assert settle_metadata(before, CU) == after
+    assert settle_metadata(before + BODY, CU).content == after + BODY
+    settled = settle_metadata(before, CU)
+    assert settled.content == after
+    assert settled.decisions == (
+        MarkerDecision("y; variant_label == 'cu'", "y"),
+        MarkerDecision("z; variant_label == 'rocm'", None),
+        MarkerDecision("w; variant_label != 'rocm' and extra == 'e'", "w ; extra == 'e'"),
+    )
     assert has_markers(before)
     assert not has_markers(after)
     dos = (before + BODY).replace(b"\n", b"\r\n")
-    assert settle_metadata(dos, CU) == (after + BODY).replace(b"\n", b"\r\n")
+    assert settle_metadata(dos, CU).content == (after + BODY).replace(b"\n", b"\r\n")
 
 
 def test_folded_lines_become_one() -> None:
     before = HEAD + b"Requires-Dist: y;\n  variant_label == 'cu'\n\tor os_name == 'nt'\nLicense: a\n b\n\n"
-    assert settle_metadata(before, CU) == HEAD + b"Requires-Dist: y\nLicense: a\n b\n\n"
+    assert settle_metadata(before, CU).content == HEAD + b"Requires-Dist: y\nLicense: a\n b\n\n"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +60,9 @@ def test_folded_lines_become_one() -> None:
     ],
 )
 def test_without_variant_markers_the_same_object_comes_back(metadata: bytes) -> None:
-    assert settle_metadata(metadata, CU) is metadata
+    settled = settle_metadata(metadata, CU)
+    assert settled.content is metadata
+    assert settled.decisions == ()
     assert not has_markers(metadata)
 
 
@@ -93,9 +101,10 @@ def test_what_cannot_be_decided_is_refused(line: bytes) -> None:
 def test_every_other_header_stays(lines: list[bytes], end: bytes, body: bytes) -> None:
     before = b"".join(line + end for line in [b"Name: a", *lines]).replace(b"'cu'\r\n cont", b"'cu'\n cont")
     try:
-        after = settle_metadata(before + body, CU)
+        settled = settle_metadata(before + body, CU)
     except MarkerError:
         return  # a continuation made nonsense of a marker
+    after = settled.content
     assert after.endswith(body)
     policy = email.policy.compat32
 
@@ -105,10 +114,13 @@ def test_every_other_header_stays(lines: list[bytes], end: bytes, body: bytes) -
 
     assert others(before) == others(after[: len(after) - len(body)] if body else after)
     assert b"variant_" not in after[: len(after) - len(body)] if body else True
+    # What explanations say of a requirement is what the wheel has.
+    kept = [one.becomes.encode() for one in settled.decisions if one.becomes is not None]
+    assert [after.count(b"Requires-Dist: " + text) >= kept.count(text) for text in kept] == [True] * len(kept)
 
 
 def test_work_grows_with_a_limit() -> None:
     line = b"Requires-Dist: x; variant_label == 'cu' or os_name == 'nt'\n"
-    assert settle_metadata(HEAD + line * 1000, CU) == HEAD + b"Requires-Dist: x\n" * 1000
+    assert settle_metadata(HEAD + line * 1000, CU).content == HEAD + b"Requires-Dist: x\n" * 1000
     with pytest.raises(MarkerError, match="more than 256 KB"):
         settle_metadata(HEAD + line * 10_000, CU)

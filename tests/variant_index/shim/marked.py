@@ -26,21 +26,29 @@ REQUIRES = (
     "defaultlib; variant_label == ''",
     "extralib; extra == 'more' and variant_label != 'null'",
 )
+UNDECIDABLE = (*REQUIRES, "plainlib; variant_label ~= '1'")
+Requires = Sequence[str] | Mapping[str, Sequence[str]]
+"""The requirements of all wheels of a release, or those of some labels; the others have `REQUIRES`."""
+
 LIBRARIES = ("plainlib", "gpulib", "cu128lib", "nolib", "defaultlib", "extralib")
 
 
 def write_marked(
-    folder: Path, version: str, requires: Sequence[str] = REQUIRES, files: Mapping[str, bytes] | None = None
+    folder: Path, version: str, requires: Requires = REQUIRES, files: Mapping[str, bytes] | None = None
 ) -> list[Path]:
     """Write a release: the plain wheel, one for each label, and the document."""
     folder.mkdir(parents=True, exist_ok=True)
+
+    def required(label: str) -> Sequence[str]:
+        return requires.get(label, REQUIRES) if isinstance(requires, Mapping) else requires
+
     wheels = [
         make_wheel(
             folder,
             f"{NAME}-{version}-py3-none-any{'-' if label else ''}{label}.whl",
             files={f"{NAME}.py": f"LABEL = {label!r}\n".encode(), **(files or {})},
             variant_json={**DOCUMENT, "variants": {label: LABELS[label]}} if label else None,
-            requires_dist=requires,
+            requires_dist=required(label),
             extras=["more"],
         )
         for label in ("", *LABELS)
@@ -50,7 +58,7 @@ def write_marked(
     return [*wheels, sidecar]
 
 
-def add_marked(index: FakeIndex, folder: Path, **releases: Sequence[str]) -> list[ProjectFile]:
+def add_marked(index: FakeIndex, folder: Path, **releases: Requires) -> list[ProjectFile]:
     """Serve releases (`v2_0=REQUIRES`, ...) of the project and all libraries."""
     files = []
     for version, requires in releases.items():

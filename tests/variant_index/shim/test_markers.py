@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import io
+import json
+import random
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -204,24 +207,19 @@ def test_a_wheel_that_changes_between_plan_and_download(index: FakeIndex, change
         assert len(shim.journal.failures) == 1
 
 
-def _hidden(tmp_path: Path, wheel: Path | None, requires: list[str] | None = None) -> tuple[list[str], str]:
-    """Serve a release with the given cu128 wheel or requirements; return the files shown and the warning."""
+def _hidden(tmp_path: Path, wheel: Path) -> tuple[list[str], str]:
+    """Serve a release with the given cu128 wheel; return the files shown and what is said of that wheel."""
     with FakeIndex() as index:
-        files = add_marked(index, tmp_path / "served", v1_0=["plainlib"], v2_0=requires or REQUIRES)
-        if wheel is not None:
-            new = index.add_file(wheel)
-            index.add_project(NAME, [new if file.filename == new.filename else file for file in files])
+        files = add_marked(index, tmp_path / "served", v1_0=["plainlib"], v2_0=REQUIRES)
+        new = index.add_file(wheel)
+        index.add_project(NAME, [new if file.filename == new.filename else file for file in files])
         with running_shim(index.url) as shim:
             shown = list(shim.ask(f"{NAME}/").files())
-            assert len(shim.journal.warnings) == 1, shim.journal.warnings
-            return shown, shim.journal.warnings[0]
+            (warning,) = (line for line in shim.journal.warnings if line.startswith(f"{NAME} 2.0"))
+            return shown, warning
 
 
-def test_a_marker_that_cannot_be_decided_hides_the_wheel(tmp_path: Path) -> None:
-    shown, warning = _hidden(tmp_path, None, ["plainlib; variant_label ~= '1'"])
-    assert shown == [f"{NAME}-1.0-0_cu128-py3-none-any.whl"]
-    assert "vmark 2.0: cu128 is hidden" in warning
-    assert "variant_label goes with" in warning
+SHOWN_INSTEAD = [f"{NAME}-1.0-0_cu128-py3-none-any.whl", f"{NAME}-2.0-0_cu126-py3-none-any.whl"]
 
 
 def test_a_signed_wheel_is_hidden(tmp_path: Path) -> None:
@@ -229,7 +227,7 @@ def test_a_signed_wheel_is_hidden(tmp_path: Path) -> None:
     entries = members(path.read_bytes())
     path.write_bytes(zip_bytes({**entries, f"{NAME}-2.0.dist-info/RECORD.jws": b"{}"}))
     shown, warning = _hidden(tmp_path, path)
-    assert shown == [f"{NAME}-1.0-0_cu128-py3-none-any.whl"]
+    assert shown == SHOWN_INSTEAD
     assert "is signed" in warning
 
 
@@ -248,13 +246,9 @@ def test_a_wheel_written_as_a_stream_is_hidden(tmp_path: Path) -> None:
         for name, data in members(path.read_bytes()).items():
             archive.writestr(name, data)
     path.write_bytes(stream.getvalue())
-    with FakeIndex() as index:
-        files = add_marked(index, tmp_path / "served", v1_0=["plainlib"], v2_0=REQUIRES)
-        new = index.add_file(path)
-        index.add_project(NAME, [new if file.filename == new.filename else file for file in files])
-        with running_shim(index.url) as shim:
-            assert list(shim.ask(f"{NAME}/").files()) == [f"{NAME}-1.0-0_cu128-py3-none-any.whl"]
-            assert any("written as a stream" in warning for warning in shim.journal.warnings)
+    shown, warning = _hidden(tmp_path, path)
+    assert shown == SHOWN_INSTEAD
+    assert "written as a stream" in warning
 
 
 def test_metadata_that_is_not_the_listed_one_hides_the_wheel(tmp_path: Path) -> None:
@@ -268,8 +262,91 @@ def test_metadata_that_is_not_the_listed_one_hides_the_wheel(tmp_path: Path) -> 
             ],
         )
         with running_shim(index.url) as shim:
-            assert list(shim.ask(f"{NAME}/").files()) == [f"{NAME}-1.0-0_cu128-py3-none-any.whl"]
+            assert list(shim.ask(f"{NAME}/").files()) == SHOWN_INSTEAD
             assert "its METADATA does not have the sha256 that its index lists" in shim.journal.warnings[0]
+
+
+def _dist_info_first(path: Path, filling: int) -> None:
+    """Put METADATA before everything else, and incompressible bytes behind it."""
+    entries = members(path.read_bytes())
+    name = f"{NAME}-2.0.dist-info/METADATA"
+    record = f"{NAME}-2.0.dist-info/RECORD"
+    data = random.Random(1).randbytes(filling)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    row = f"{NAME}_data.bin,sha256={digest},{len(data)}\n".encode()
+    changed = {**entries, f"{NAME}_data.bin": data, record: row + entries[record]}
+    path.write_bytes(zip_bytes({name: entries[name], **changed}))
+
+
+def test_metadata_far_from_the_end_is_read_by_its_own_range(tmp_path: Path) -> None:
+    path = next(path for path in write_marked(tmp_path / "x", "2.0") if path.name == UPSTREAM)
+    _dist_info_first(path, 9 << 20)
+    with FakeIndex() as index:
+        new = index.add_file(path)
+        files = add_marked(index, tmp_path / "served", v2_0=REQUIRES)
+        index.routes[route_of(new)] = Route(path.read_bytes())
+        index.add_project(NAME, [new if file.filename == new.filename else file for file in files])
+        with running_shim(index.url) as shim:
+            entry = shim.ask(f"{NAME}/").files()[CHOSEN]
+            asked = [wanted.partition("=")[2] for wanted in index.ranges if UPSTREAM in wanted]
+            assert sum(_length(wanted) for wanted in asked) < 400_000
+            _, promised, wheel = fetch(shim, entry["url"])
+            assert len(wheel) == promised
+            assert shim.journal.warnings == shim.journal.failures == ()
+    assert requirements_of(wheel) == EXPECTED
+    before, now = members(path.read_bytes()), members(wheel)
+    assert [name.rpartition("/")[2] for name in before if before[name] != now[name]] == ["METADATA", "RECORD"]
+
+
+def _length(wanted: str) -> int:
+    first, _, last = wanted.partition("-")
+    return int(last) - int(first) + 1 if first else int(last)
+
+
+@pytest.fixture
+def without_ranges(index: FakeIndex) -> FakeIndex:
+    """Return an index that does no ranges, and has no METADATA beside its wheels."""
+    for path, route in list(index.routes.items()):
+        if path.endswith(".metadata"):
+            del index.routes[path]
+        # So large that the answer to a range is not read to its end.
+        elif path.endswith(".whl"):
+            index.routes[path] = replace(route, ranged=Route(b"x" * (1 << 17)))
+    page = index.routes[f"/simple/{NAME}/"]
+    files = json.loads(page.body)["files"]
+    for file in files:
+        file.pop("core-metadata", None)
+    page.body = json.dumps({**json.loads(page.body), "files": files}).encode()
+    return index
+
+
+def test_wheels_of_a_server_without_ranges_and_metadata_are_downloaded(without_ranges: FakeIndex) -> None:
+    with running_shim(without_ranges.url) as shim:
+        entry = shim.ask(f"{NAME}/").files()[CHOSEN]
+        assert requirements_of(fetch(shim, entry["url"])[2]) == EXPECTED
+        assert shim.journal.warnings == ()
+
+
+def test_what_was_downloaded_must_have_its_hash(without_ranges: FakeIndex) -> None:
+    path = next(path for path in without_ranges.routes if path.endswith(UPSTREAM))
+    route = without_ranges.routes[path]
+    without_ranges.routes[path] = replace(route, body=route.body[:-1] + b"\1")
+    with running_shim(without_ranges.url) as shim:
+        assert CHOSEN in shim.ask(f"{NAME}/").files()
+        (warning,) = shim.journal.warnings
+    assert warning.startswith(f"{UPSTREAM} is not looked at for variant markers: ")
+    assert "does not have the sha256 that its index lists" in warning
+
+
+def test_what_is_too_large_to_be_downloaded_is_said(
+    without_ranges: FakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("variant_index.upstream.remote_wheel.MAX_WHOLE_BYTES", 100)
+    with running_shim(without_ranges.url) as shim:
+        shim.ask(f"{NAME}/")
+        (warning,) = shim.journal.warnings
+    assert warning.startswith(f"{UPSTREAM} is not looked at for variant markers: ")
+    assert "its server does no ranges" in warning
 
 
 def test_older_releases_are_looked_at_when_a_newer_one_has_markers(tmp_path: Path) -> None:

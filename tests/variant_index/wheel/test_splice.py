@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from tests.making import make_wheel, zip_bytes
 from variant_index.wheel.archive import Archive, WheelError
+from variant_index.wheel.random_access import LocalFile
 from variant_index.wheel.read import read_wheel
+from variant_index.wheel.rewrite import Span
 from variant_index.wheel.splice import Splice, plan_splice
 
 NAME = "a-1.0-py3-none-any.whl"
@@ -27,8 +29,12 @@ def spliced(path: Path, metadata: bytes) -> tuple[Splice, bytes]:
         splice = plan_splice(archive, lambda _: metadata)
     data = path.read_bytes()
     assert splice.old_size == len(data)
-    assert splice.old_tail == hashlib.sha256(data[splice.prefix :]).hexdigest()
-    return splice, data[: splice.prefix] + splice.new_tail
+    spans = [piece for piece in splice.pieces if isinstance(piece, Span)]
+    starts, stops = [*(span.start for span in spans), len(data)], [0, *(span.stop for span in spans)]
+    replaced = b"".join(data[stop:start] for stop, start in zip(stops, starts, strict=True))
+    assert splice.replaced == hashlib.sha256(replaced).hexdigest()
+    pieces = (data[piece.start : piece.stop] if isinstance(piece, Span) else piece for piece in splice.pieces)
+    return splice, b"".join(pieces)
 
 
 def contents(data: bytes) -> dict[str, bytes]:
@@ -69,11 +75,46 @@ def test_everything_but_metadata_and_record_stays(
     assert spliced(path, metadata)[1] == new
 
 
-def test_the_prefix_ends_where_the_first_changed_entry_begins(tmp_path: Path) -> None:
+def test_only_metadata_record_and_the_directory_are_new(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, NAME, files={"a.py": b"", "b.bin": bytes(range(256)) * 400})
     splice, _ = spliced(path, b"Name: a\n\n")
     with zipfile.ZipFile(path) as archive:
-        assert splice.prefix == archive.getinfo(f"{INFO}/METADATA").header_offset
+        metadata, wheel, record = (
+            archive.getinfo(f"{INFO}/{name}").header_offset for name in ("METADATA", "WHEEL", "RECORD")
+        )
+    spans = [piece for piece in splice.pieces if isinstance(piece, Span)]
+    assert spans == [Span(0, metadata), Span(wheel, record)]
+    assert [isinstance(piece, bytes) for piece in splice.pieces] == [False, True, False, True, True]
+
+
+class _Counted(LocalFile):
+    """A file that counts what is read of it."""
+
+    read = 0
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self.read += length
+        return super().read_at(offset, length)
+
+
+def test_metadata_may_be_anywhere(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, NAME, files={"b.bin": bytes(1 << 20)})
+    entries = contents(path.read_bytes())
+    first = {f"{INFO}/METADATA": entries.pop(f"{INFO}/METADATA")}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in {**first, **entries}.items():
+            archive.writestr(name, data)
+    content = _Counted(path)
+    with Archive(path, content) as archive_:
+        plan_splice(archive_, lambda old: old)
+        assert content.read < 100_000
+    splice, new = spliced(path, b"Name: a\n\n")
+    assert isinstance(splice.pieces[0], bytes)
+    assert contents(new) | {f"{INFO}/RECORD": b""} == {
+        f"{INFO}/METADATA": b"Name: a\n\n",
+        **entries,
+        f"{INFO}/RECORD": b"",
+    }
 
 
 def test_unknown_dates_line_ends_and_attributes_stay(tmp_path: Path) -> None:
@@ -99,7 +140,8 @@ def _with(path: Path, **changes: bytes) -> None:
     [
         (lambda path: _with(path, **{"RECORD.jws": b"{}"}), "is signed"),
         (lambda path: _with(path, RECORD=b"a.py,sha256=x,1\n"), "RECORD"),
-        (lambda path: _with(path, METADATA=b" " * (4 << 20 | 1)), "RECORD"),
+        (lambda path: _with(path, METADATA=b" " * (4 << 20 | 1)), "larger than 4194304 bytes"),
+        (lambda path: _with(path, WHEEL=b"other"), "RECORD"),
         (lambda path: path.write_bytes(zip_bytes({"a.py": b""})), "no .dist-info"),
         (lambda path: path.write_bytes(zip_bytes({f"{INFO}/METADATA": b""})), "no METADATA or no RECORD"),
         (
@@ -136,19 +178,28 @@ def test_bytes_before_the_first_entry_are_refused(tmp_path: Path) -> None:
         plan_splice(archive, lambda old: old)
 
 
-def test_metadata_far_from_the_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = make_wheel(tmp_path, NAME)
-    monkeypatch.setattr("variant_index.wheel.splice.MAX_TAIL_BYTES", 300)
-    with Archive(path) as archive, pytest.raises(WheelError, match="before its end"):
-        plan_splice(archive, lambda old: old)
-
-
-def test_entries_that_are_moved_must_agree_with_the_directory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("member", ["METADATA", "RECORD"])
+def test_entries_that_change_must_agree_with_the_directory(tmp_path: Path, member: str) -> None:
     path = make_wheel(tmp_path, NAME)
     data = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
-        offset = archive.getinfo(f"{INFO}/WHEEL").header_offset
+        offset = archive.getinfo(f"{INFO}/{member}").header_offset
     data[offset + 14] ^= 1  # the CRC in the local header
     path.write_bytes(data)
     with Archive(path) as archive_, pytest.raises(WheelError, match="disagrees with the central directory"):
         plan_splice(archive_, lambda old: old)
+
+
+@pytest.mark.parametrize("gap", [1, 1 << 20])
+def test_bytes_outside_of_entries_are_refused(tmp_path: Path, gap: int) -> None:
+    path = make_wheel(tmp_path, NAME)
+    data = bytearray(path.read_bytes())
+    end = len(data) - 22
+    start = struct.unpack_from("<L", data, end + 16)[0]
+    data[start:start] = bytes(gap)  # between RECORD and the directory
+    struct.pack_into("<L", data, end + gap + 16, start + gap)
+    path.write_bytes(data)
+    content = _Counted(path)
+    with Archive(path, content) as archive, pytest.raises(WheelError, match="bytes outside of any entry"):
+        plan_splice(archive, lambda old: old)
+    assert content.read < gap + 70_000
