@@ -27,6 +27,7 @@ from variant_index.repack.rules import parse_rules
 from variant_index.wheel.archive import Archive
 from variant_index.wheel.read import read_wheel
 from variant_index.wheel.record import content_row, render_rows
+from variant_index.wheel.relabel import rewrite_wheel
 
 TAGS = "cp312-cp312-linux_x86_64"
 CUDA = f"torch-2.9.0-{TAGS}-cu126.whl"
@@ -365,11 +366,10 @@ def test_what_is_no_remainder_is_not_replaced(tmp_path: Path, change: Callable[[
 def test_a_wheel_is_compared_once_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = make_torch(tmp_path), tmp_path / "out"
     compared: list[str] = []
-    rewrite = carry_out_module.rewrite_wheel
 
     def watched(*arguments: Any, **options: Any) -> Path:
         compared.append(boot)
-        return rewrite(*arguments, **options)
+        return rewrite_wheel(*arguments, **options)
 
     monkeypatch.setattr(carry_out_module, "rewrite_wheel", watched)
     for boot in ("first", "first", "second", "second", "third"):
@@ -385,9 +385,18 @@ def test_where_restarts_are_not_told_the_disk_is_waited_for(
     source, out = make_torch(tmp_path), tmp_path / "out"
     order: list[str] = []
     fsync, add = os.fsync, Records.add
+
+    def flush(file: int) -> None:
+        order.append("disk")
+        fsync(file)
+
+    def note(records: Records, record: RepackRecord) -> None:
+        order.append("record")
+        add(records, record)
+
     monkeypatch.setattr(carry_out_module, "current_boot", lambda: "")
-    monkeypatch.setattr(os, "fsync", lambda file: (order.append("disk"), fsync(file)))
-    monkeypatch.setattr(Records, "add", lambda *arguments: (order.append("record"), add(*arguments)))
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(Records, "add", note)
     repack(source, out)
     assert order == ["disk", "disk", "record"]  # the file, its name, and only then that it is done
     assert Records(out).get(CUDA).boot == ""  # type: ignore[union-attr]

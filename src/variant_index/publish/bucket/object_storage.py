@@ -1,13 +1,14 @@
 """One folder of an S3 bucket, through obstore: the only module that knows obstore.
 
 Where the server is and who we are comes from the AWS_* environment variables (AWS_ENDPOINT_URL, AWS_REGION,
-AWS_ACCESS_KEY_ID, ...), or from the roles of the machine. Messages hold none of that: what a server answers
-to a wrong key names the key.
+AWS_ACCESS_KEY_ID, ...), from the profiles in ~/.aws, or from the roles of the machine. Messages hold none of
+that: what a server answers to a wrong key names the key.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from variant_index.errors import InputError, UpstreamError, printable
+from variant_index.publish.bucket.profiles import read_profile_options
 from variant_index.publish.content_types import content_type
 from variant_index.publish.plan import FILES
 
@@ -36,7 +38,7 @@ _STATUS = re.compile(r"status code: ([0-9]{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
 
 _REASONS = (
-    ("latest/api/token", "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    ("latest/api/token", "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"),
     ("Missing", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both"),
     ("builder error", "AWS_ENDPOINT_URL is no address, or http:// without AWS_ALLOW_HTTP=true"),
     ("error sending request", "no connection to the server (AWS_ENDPOINT_URL, AWS_REGION)"),
@@ -84,6 +86,7 @@ class Bucket:
 
         Raises:
             BucketUrlError: the address is not of this form, or obstore is missing.
+            ProfileError: a profile in ~/.aws is wanted and cannot be used.
             BucketError: the AWS_* variables make no sense.
         """
         match = _URL.fullmatch(url)
@@ -101,7 +104,11 @@ class Bucket:
         self.title = f"s3://{match['bucket']}{match['prefix']}"
         prefix = match["prefix"].strip("/")
         # As `client_options` they would void those of the environment, AWS_ALLOW_HTTP for example.
-        options: Any = {"timeout": "120s", "connect_timeout": "10s"}
+        options: Any = {
+            **read_profile_options(os.environ),
+            "timeout": "120s",
+            "connect_timeout": "10s",
+        }
         self._store = self._ask(
             lambda: S3Store(
                 match["bucket"],

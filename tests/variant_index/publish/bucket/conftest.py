@@ -38,5 +38,7 @@ def use(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None
     """Let clients find a server, and nothing else of this machine."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "HTTP", "http", "ALL_PROXY"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -37,6 +37,7 @@ class S3Server:
         objects: what is stored, by path.
         requests: method and path of each request so far.
         answers: method, path and status of those that were done.
+        signers: the access keys that requests were signed with.
     """
 
     keeps_create: bool = True
@@ -49,6 +50,7 @@ class S3Server:
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     answers: list[tuple[str, str, int]] = field(default_factory=list)
+    signers: set[str] = field(default_factory=set)
     url: str = ""
 
     @property
@@ -93,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         answered = state.hook(self.command, path) if state.hook is not None else True
         with self.server.lock:
             state.requests.append((self.command, path))
+            state.signers.update(re.findall("Credential=([^/]*)/", self.headers.get("Authorization", "")))
             if answered is not None:
                 status, headers, content = self._answer(state, path, body)
                 state.answers.append((self.command, path, status))
