@@ -29,7 +29,7 @@ _PLAIN_KEY: SortKey = (END, END)
 
 _SHOWN_REFUSALS = 2
 
-_OTHER_TAGS = "tags "
+_OTHER_TAGS = "for another Python or platform, tags "
 
 _RELEASE = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}", re.ASCII)
 
@@ -130,8 +130,19 @@ class Choice:
         """Why the winner won, one line; for a build without hardware support, why no other one fits."""
         if self.selected is None:
             return "nothing fits"
-        if self.selected.wheel.label not in ("", NULL_LABEL):
-            return self.selected.reason
+        label, reason = self.selected.wheel.label, self.selected.reason
+        if label not in ("", NULL_LABEL):
+            return reason
+        others = {one.wheel.label for one in self.candidates if one.compatible} - {"", label}
+        if others - {NULL_LABEL} or (others and not label):
+            return f"its build number goes before that of {', '.join(sorted(others)[:_SHOWN_REFUSALS])}"
+        if not label:
+            return f"no variant fits: {self.refusals}" if self.refusals else reason
+        return f"{reason}; no other fits: {self.refusals}" if self.refusals else reason
+
+    @cached_property
+    def refusals(self) -> str:
+        """Why the labels that do not fit do not, one line; empty when there are none."""
         fitting = {candidate.wheel.label for candidate in self.candidates if candidate.compatible}
         refused: dict[str, str] = {}
         for candidate in self.candidates:
@@ -139,12 +150,9 @@ class Choice:
             # What a build needs says more than that some of its wheels are for other platforms.
             if label and label not in fitting and refused.get(label, _OTHER_TAGS).startswith(_OTHER_TAGS):
                 refused[label] = candidate.reason
-        if not refused:
-            return self.selected.reason
         shown = [f"{label} {reason}" for label, reason in refused.items()][:_SHOWN_REFUSALS]
         others = len(refused) - len(shown)
-        more = f"; {others} more refused" if others else ""
-        return f"{self.selected.reason}; no other fits: {'; '.join(shown)}{more}"
+        return "; ".join([*shown, *([f"{others} more"] if others else [])])
 
     @cached_property
     def presented(self) -> tuple[WheelFilename, ...]:
@@ -186,7 +194,7 @@ def choose(
     for wheel in wheels:
         position = tags.position(wheel)
         if position is None:
-            reason = printable(f"{_OTHER_TAGS}{wheel.tag_set} do not fit this interpreter")
+            reason = printable(f"{_OTHER_TAGS}{wheel.tag_set}")
             refused.append(Candidate(wheel, False, None, reason))
             continue
         verdict = verdicts.get(wheel.label)
@@ -228,14 +236,14 @@ def _judge(document: VariantsDocument | None, supported: Properties) -> Callable
 
     def judge(label: str) -> _Verdict:
         if not label:
-            return _Verdict(_PLAIN_KEY, "the default wheel, for any machine")
+            return _Verdict(_PLAIN_KEY, "the default wheel, taken where no variant fits")
         if document is None:
             return _Verdict(None, "the release has no usable variants document")
         properties = document.variants.get(label)
         if properties is None:
             return _Verdict(None, "its label is not in the variants document")
         if label == NULL_LABEL:
-            return _Verdict(sort_key(properties, placed), "the null variant, for any machine")
+            return _Verdict(sort_key(properties, placed), "needs no particular hardware")
         key = sort_key(properties, placed)
         if key is None:
             return _Verdict(None, explain_mismatch(properties, document, placed) or "not supported")

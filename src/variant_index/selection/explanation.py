@@ -18,6 +18,10 @@ __all__ = ["explain_match", "explain_mismatch"]
 _CAPABILITY = re.compile(r"(\d+)(\d[a-z]?)_(real|virtual)", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
+# The newest CUDA version that machines list; of newer drivers no more is known.
+_NEWEST_CUDA = "30.20"
+
+_CUDA_BOUNDS = ("cuda_version_lower_bound", "cuda_version_upper_bound")
 _VENDORS = {"nvidia": "NVIDIA driver or GPU", "amd": "AMD GPU", "intel": "Intel GPU"}
 
 
@@ -43,7 +47,7 @@ def explain_match(properties: Properties, placed: Priorities) -> str:
         placed: the supported values (see `priorities`).
     """
     if not properties:
-        return "no hardware needed"
+        return "needs no particular hardware"
     best = []
     for namespace, features in properties.items():
         for feature, values in features.items():
@@ -97,12 +101,17 @@ def _obstacle(
     if words is None:
         supported = list(features.get(feature, {}))
         return f"{needs}, this machine has {_all(supported) if supported else 'none'}"
-    if (namespace, feature) == ("nvidia", "cuda_version_upper_bound"):
-        # The driver's own version says more than the list of all versions above it.
-        feature = "cuda_version_lower_bound"
+    if namespace == "nvidia" and feature in _CUDA_BOUNDS:
+        # The driver's own version says more than the list of all versions above it, where there is one.
+        feature = next((bound for bound in _CUDA_BOUNDS if features.get(bound)), feature)
     if not features.get(feature):
         return f"{needs}, {words.unknown}"
     return f"{needs}, {_WORDS[namespace, feature].has(list(features[feature]))}"
+
+
+def _supported_cuda(versions: Sequence[str]) -> str:
+    newest = versions[0]
+    return f"driver supports {newest} or newer" if newest == _NEWEST_CUDA else f"driver supports {newest}"
 
 
 def _needs(namespace: str, feature: str, values: Sequence[str]) -> str:
@@ -114,7 +123,7 @@ def _needs(namespace: str, feature: str, values: Sequence[str]) -> str:
 
 def _capabilities(values: Sequence[str]) -> str:
     return _either(
-        _capability(value) + (" or newer" if value.endswith("_virtual") else "")
+        ("≥ " if value.endswith("_virtual") else "") + _capability(value)
         for value in sorted(values, key=_numbers)
     )
 
@@ -144,7 +153,7 @@ def _all(values: Iterable[str]) -> str:
 _WORDS: dict[tuple[str, str], _Words] = {
     ("nvidia", "cuda_version_lower_bound"): _Words(
         lambda values: f"CUDA ≥ {min(values, key=_numbers)}",
-        lambda supported: f"driver supports {supported[0]}",
+        _supported_cuda,
         "the driver's CUDA version is not known",
     ),
     ("nvidia", "cuda_version_upper_bound"): _Words(

@@ -21,7 +21,7 @@ from variant_index.selection.preference import Preference
 from variant_index.shim.extension_builds import ExtensionBuilds
 from variant_index.shim.family_choice import choose_family_release, found_goes_first, passes_over
 from variant_index.shim.origin import Origin, origin_in_family, origin_of
-from variant_index.shim.present import Listed, Presented, choose_release, held_back_releases, yanked_release
+from variant_index.shim.present import Listed, Presented, choose_release, held_back_releases
 from variant_index.shim.torch_family import FamilyProject, TorchFamily, held_back_note
 from variant_index.shim.verification import WheelVerifier, choose_verified
 from variant_index.shim.version_choice import PassedOver, ReleaseVerdict, choose_version, passed_over
@@ -215,18 +215,18 @@ class Explainer:
             def judge(release: Release) -> Choice:
                 return _judge(release, used, machine, self._tags)
 
-            releases = dict(grouped.by_version)
+            held: Mapping[Version, str] = {}
             if self._prefer == "hardware":
                 choices = {release.version: judge(release) for release in relevant}
-                for version, reason in held_back_releases(releases, choices, used).items():
-                    releases[version] = yanked_release(releases[version], reason)
+                held = held_back_releases(grouped.by_version, choices, used)
             return choose_version(
                 requirement,
-                releases.values(),
+                grouped.by_version.values(),
                 self._tags,
                 judge,
                 allow_prereleases=self._prereleases,
                 wheels_only=self._wheels_only,
+                held_back=held,
             )
 
         verdict, problems = choose_verified(choose, documents.by_version, self._verifier)

@@ -7,7 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from variant_index.shim.torch_family import FamilyProject
-from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned, passed_over
+from variant_index.shim.version_choice import (
+    HELD_BACK,
+    FileVerdict,
+    ReleaseVerdict,
+    is_pinned,
+    passed_over,
+)
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.decide import ReleaseDecision
 from variant_index.upstream.releases import Release
@@ -55,7 +61,8 @@ def choose_family_release(
             newer = passed_over(specifier, versions, decision.version, refused)
             return replace(verdict, newer=newer)
         newest = newest or verdict
-        refused[decision.version] = decision.held_back or "only other builds match"
+        held = decision.held_back
+        refused[decision.version] = "only other builds match" if held is None else f"{HELD_BACK}{held}"
     return newest
 
 
@@ -109,7 +116,9 @@ def _verdict(
         if usable and matches(build):
             fitting.append((build, decision.reason))
         else:
-            others.append((build, decision.held_back or f"not asked for; {decision.reason}"))
+            held = decision.held_back
+            why = f"not asked for; {decision.reason}" if held is None else f"{HELD_BACK}{held}"
+            others.append((build, why))
     for one in decision.pinnable:
         if usable and matches(one.build) and (one.rank is not None or not fitting):
             fitting.append((one.build, one.reason))

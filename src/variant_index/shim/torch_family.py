@@ -211,7 +211,7 @@ def _unusable(
     return {
         version: "none of its builds is for this machine"
         if any(tags.position(build.wheel) is not None for build in builds)
-        else "none of its wheels fits this interpreter"
+        else "all of its wheels are for another Python or platform"
         for version, builds in project.builds.items()
         if version not in decided
     }

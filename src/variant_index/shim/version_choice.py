@@ -17,7 +17,18 @@ from variant_index.upstream.releases import Release
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["FileVerdict", "PassedOver", "ReleaseVerdict", "choose_version", "is_pinned", "passed_over"]
+__all__ = [
+    "HELD_BACK",
+    "FileVerdict",
+    "PassedOver",
+    "ReleaseVerdict",
+    "choose_version",
+    "is_pinned",
+    "passed_over",
+]
+
+HELD_BACK: Final = "held back: "
+"""What the reason for not taking a file begins with where its release leaves hardware idle."""
 
 _NO_SOURCE: Final = "source distribution, and for another target only wheels are taken"
 
@@ -80,6 +91,7 @@ def choose_version(
     *,
     allow_prereleases: bool = False,
     wheels_only: bool = False,
+    held_back: Mapping[Version, str] | None = None,
 ) -> ReleaseVerdict | None:
     """Choose as pip does: the newest matching release of which anything can be installed.
 
@@ -94,6 +106,7 @@ def choose_version(
             possible.
         allow_prereleases: pip's `--pre`.
         wheels_only: whether source distributions cannot be installed.
+        held_back: the releases that count as yanked, and why; see `selection.preference`.
 
     Returns:
         The verdict on the chosen release; when nothing can be installed, that on the newest matching one;
@@ -103,7 +116,14 @@ def choose_version(
     known = list(releases)
     judged: dict[Version, ReleaseVerdict] = {}
     for release in _in_order(requirement.specifier, known, allow_prereleases):
-        judged[release.version] = _judge_release(release, tags, judge, pinned=pinned, wheels_only=wheels_only)
+        judged[release.version] = _judge_release(
+            release,
+            tags,
+            judge,
+            pinned=pinned,
+            wheels_only=wheels_only,
+            held_back=(held_back or {}).get(release.version),
+        )
         if judged[release.version].selected is not None:
             break
     if not judged:
@@ -171,6 +191,7 @@ def _judge_release(
     *,
     pinned: bool,
     wheels_only: bool,
+    held_back: str | None,
 ) -> ReleaseVerdict:
     fitting: list[FileVerdict] = []
     others: list[FileVerdict] = []
@@ -183,6 +204,9 @@ def _judge_release(
         reason = refusal or "source distribution, to be built on this machine"
         verdict = FileVerdict(sdist, "", len(fitting) + 1 if refusal is None else None, reason)
         (fitting if refusal is None else others).append(verdict)
+    if held_back is not None and not pinned:
+        others = [*(replace(one, rank=None, reason=f"{HELD_BACK}{held_back}") for one in fitting), *others]
+        return ReleaseVerdict(release, tuple(others))
     # PEP 592: a yanked file is taken only where one version is pinned and nothing else of it fits.
     yanked = [one for one in fitting if one.file.yanked]
     if yanked and not (pinned and len(yanked) == len(fitting)):

@@ -265,7 +265,7 @@ class _Judge:
 
     def _refusal(self, build: Build) -> str:
         if self.tags.position(build.wheel) is None:
-            return printable(f"tags {build.wheel.tag_set} do not fit this interpreter")
+            return printable(f"for another Python or platform, tags {build.wheel.tag_set}")
         if (refusal := self.tags.refusal(build.file.requires_python)) is not None:
             return refusal
         if not (self.allow_unhashed or _hashed(build)):

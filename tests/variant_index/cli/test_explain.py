@@ -233,5 +233,5 @@ def test_a_release_held_back_says_why(
 ) -> None:
     assert main(["explain", f"{NAME}>1", "-i", behind.url, "--machine", gpu]) == 1
     out = capsys.readouterr().out
-    assert f"yanked: {NAME} 2.0 has no build for this machine's GPU" in out
+    assert f"held back: {NAME} 2.0 has no build for this machine's GPU" in out
     assert "1.0 (cu126) uses it, VARIANT_INDEX_PREFER=version takes the newest" in out

@@ -56,8 +56,8 @@ def test_the_whole_verdict() -> None:
     assert [(c.wheel.label, c.compatible, c.rank, c.reason) for c in choice.candidates] == [
         ("cu128", True, 1, "CUDA ≥ 12.8 (driver supports 12.8)"),
         ("cu126", True, 2, "CUDA ≥ 12.6 (driver supports 12.8)"),
-        ("null", True, 3, "the null variant, for any machine"),
-        ("", True, 4, "the default wheel, for any machine"),
+        ("null", True, 3, "needs no particular hardware"),
+        ("", True, 4, "the default wheel, taken where no variant fits"),
         ("cu130", False, None, "needs CUDA ≥ 13.0, driver supports 12.8"),
     ]
     assert choice.selected is choice.candidates[0]
@@ -70,8 +70,8 @@ def test_a_machine_without_gpu_gets_null_then_the_plain_wheel() -> None:
 def test_a_build_without_hardware_support_is_explained_by_what_does_not_fit() -> None:
     choice = _choose(*_FAMILY, document=_document(), machine={})
     assert choice.explanation == (
-        "the null variant, for any machine; no other fits: cu126 needs CUDA ≥ 12.6, no NVIDIA driver or "
-        "GPU found; cu128 needs CUDA ≥ 12.8, no NVIDIA driver or GPU found; 1 more refused"
+        "needs no particular hardware; no other fits: cu126 needs CUDA ≥ 12.6, no NVIDIA driver or "
+        "GPU found; cu128 needs CUDA ≥ 12.8, no NVIDIA driver or GPU found; 1 more"
     )
 
 
@@ -98,7 +98,7 @@ def test_nothing_fits() -> None:
     assert choice.selected is None
     assert choice.presented == ()
     assert [c.reason for c in choice.candidates] == [
-        "tags cp311-cp311-linux_x86_64 do not fit this interpreter",
+        "for another Python or platform, tags cp311-cp311-linux_x86_64",
         "needs CUDA ≥ 13.0, driver supports 12.8",
     ]
     assert choose([], None, {}, _TAGS).selected is None
@@ -266,6 +266,6 @@ def test_why_no_other_fits_is_about_the_hardware() -> None:
     ]
     choice = choose(map(WheelFilename.parse, names), parsed, {}, TargetTags(["py3-none-x86_64"]))
     assert choice.explanation == (
-        "the null variant, for any machine; no other fits:"
+        "needs no particular hardware; no other fits:"
         " cu13 needs CUDA ≥ 13.0, no NVIDIA driver or GPU found"
     )

@@ -47,7 +47,7 @@ def _why(properties: Nested, machine: Nested) -> str | None:
         (
             _GPU,
             {"nvidia": {_SM: ["100_real", "120_virtual", "90_real"]}},
-            "needs compute capability 9.0, 10.0 or 12.0 or newer, GPU has 8.9",
+            "needs compute capability 9.0, 10.0 or ≥ 12.0, GPU has 8.9",
         ),
         (
             _DRIVER,
@@ -104,7 +104,7 @@ def _why(properties: Nested, machine: Nested) -> str | None:
             "needs CUDA ≥ 12, no NVIDIA driver or GPU found",
         ),
         # Reasons for a match.
-        (_GPU, {}, "no hardware needed"),
+        (_GPU, {}, "needs no particular hardware"),
         (_GPU, {"nvidia": {_LOWER: ["12.7", "12"]}}, "CUDA ≥ 12.7 (driver supports 12.8)"),
         (_GPU, {"nvidia": {_UPPER: ["13.0"]}}, "CUDA < 13.0 (driver is below 12.9)"),
         (
@@ -112,7 +112,7 @@ def _why(properties: Nested, machine: Nested) -> str | None:
             {"nvidia": {_SM: ["80_real", "86_real"], _LOWER: ["12.8"]}},
             "CUDA ≥ 12.8 (driver supports 12.8), compute capability 8.6 (GPU has 8.9)",
         ),
-        (_GPU, {"nvidia": {_SM: ["80_virtual"]}}, "compute capability 8.0 or newer (GPU has 8.9)"),
+        (_GPU, {"nvidia": {_SM: ["80_virtual"]}}, "compute capability ≥ 8.0 (GPU has 8.9)"),
         (_GPU, {"rank": {"order": ["second"]}}, "rank :: order = second"),
     ],
 )

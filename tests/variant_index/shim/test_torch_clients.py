@@ -333,7 +333,7 @@ def test_explain_says_where_the_family_comes_from_and_what_was_passed_over(user:
         assert report["selected"]["label"] == "cu126"
         assert {one["label"] for one in report["platforms"]} <= {"cu126", None}
     newer = {one["version"]: one["reason"] for one in torch["newer"]}
-    assert newer["2.15.0"].startswith("torch 2.15.0 has no build for this machine's GPU")
+    assert newer["2.15.0"].startswith("held back: torch 2.15.0 has no build for this machine's GPU")
     assert list(newer) == sorted(newer, key=Version, reverse=True)
     pinned = json.loads(user.explain("torch==2.9.0", "--json", **V100).stdout)
     assert {one["reason"] for one in pinned["newer"]} == {"does not match ==2.9.0"}

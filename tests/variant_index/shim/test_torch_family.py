@@ -293,4 +293,4 @@ def test_releases_without_a_usable_build_say_why(torch: FakeTorch) -> None:
     torch.add("cu130", f"torchao-0.15.0+cu130-{LINUX}.whl")
     torch.publish(["cpu", "cu126", "cu128", "cu130"])
     reasons = project(torch).unusable
-    assert reasons == {Version("2.8.0"): "none of its wheels fits this interpreter"}
+    assert reasons == {Version("2.8.0"): "all of its wheels are for another Python or platform"}
