@@ -35,7 +35,7 @@ _ALLOWED: dict[str, set[str]] = {
     "publish": {"errors", "model", "provenance", "simple_api", "wheel"},
     "repack": {"errors", "markers", "model", "torch_index", "wheel", "publish"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
-    "upload": {"errors", "model", "publish"},
+    "upload": {"errors", "model", "provenance", "publish"},
     "shim": {
         "errors",
         "extensions",
@@ -82,7 +82,7 @@ _PURE = [
     *(_SRC / "variant_index" / "markers").glob("*.py"),
     *(
         _SRC / "variant_index" / "torch_index" / f"{name}.py"
-        for name in ("backends", "builds", "decide", "family", "table")
+        for name in ("agreement", "backends", "builds", "decide", "family", "table")
     ),
     *(_SRC / "variant_index" / "provenance" / f"{name}.py" for name in ("attestation", "policy")),
     *(

@@ -15,9 +15,11 @@ from variant_index.cli.published import (
     show_build,
     store_at,
     upload_time,
+    verify_option,
 )
 
 if TYPE_CHECKING:
+    from variant_index.provenance.policy import Publisher
     from variant_index.publish.layout import Layout
 
 __all__ = ["command"]
@@ -34,6 +36,7 @@ Examples:
 @out_option("The index's folder, made when missing, or s3://BUCKET/PREFIX.")
 @layout_option
 @base_url_option
+@verify_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     *,
@@ -41,6 +44,7 @@ def command(
     out: Path | str,
     layout: Layout | None,
     base_url: str | None,
+    policy: tuple[Publisher, ...] | None,
     as_json: bool,
 ) -> int:
     """Add wheels and source distributions to an index; everything else in it stays.
@@ -50,8 +54,14 @@ def command(
     to it, and the exit status is 2. A published file name never gets other bytes.
     """
     from variant_index.publish.edit import add_files
+    from variant_index.publish.scan import Reader, read_files
 
+    reader: Reader = read_files
+    if policy is not None:
+        from variant_index.publish.attested import verifying_reader
+
+        reader = verifying_reader(reader, policy)
     with Bars() as progress:
         store = store_at(out, progress)
-        report = add_files(paths, store, now=upload_time(), layout=layout, base_url=base_url)
+        report = add_files(paths, store, now=upload_time(), reader=reader, layout=layout, base_url=base_url)
     return show_build(report, as_json=as_json)

@@ -16,9 +16,11 @@ from variant_index.cli.published import (
     show_build,
     store_at,
     upload_time,
+    verify_option,
 )
 
 if TYPE_CHECKING:
+    from variant_index.provenance.policy import Publisher
     from variant_index.publish.layout import Layout
 
 __all__ = ["command"]
@@ -61,6 +63,7 @@ Examples:
 )
 @layout_option
 @base_url_option
+@verify_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     *,
@@ -74,6 +77,7 @@ def command(
     dask: str | None,
     layout: Layout | None,
     base_url: str | None,
+    policy: tuple[Publisher, ...] | None,
     as_json: bool,
 ) -> int:
     """Write a static index that lists exactly the given wheels.
@@ -96,6 +100,7 @@ def command(
 
     # What was trusted without looking is not known to a build that looks.
     trusted = " unverified" if no_verify else ""
+    trusted += f" {policy}" if policy is not None else ""
     title = out.resolve() if isinstance(out, Path) else out
     notes = None if no_cache else notes_file(f"{title}{trusted}")
     reader: Reader = partial(read_files, jobs=jobs, verify=not no_verify, link=link)
@@ -103,6 +108,10 @@ def command(
         from variant_index.publish.cluster import cluster_reader
 
         reader = cluster_reader(dask, verify=not no_verify)
+    if policy is not None:
+        from variant_index.publish.attested import verifying_reader
+
+        reader = verifying_reader(reader, policy)
     with Bars() as progress:
         report = build_index(
             paths,

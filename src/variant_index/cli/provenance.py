@@ -71,7 +71,7 @@ def command(*, files: tuple[Path, ...], policy_file: Path, as_json: bool) -> int
 
 def _check(file: Path, policy: tuple[Publisher, ...]) -> FileProvenance:
     from variant_index.model.provenance_report import AttestationReport, FileProvenance
-    from variant_index.provenance.attestation import ProvenanceError
+    from variant_index.provenance.attestation import ProvenanceError, parse_provenance
     from variant_index.provenance.beside import SUFFIXES, read_beside
     from variant_index.provenance.policy import trusted_for
     from variant_index.provenance.verify import verify_attestations
@@ -88,7 +88,8 @@ def _check(file: Path, policy: tuple[Publisher, ...]) -> FileProvenance:
         if found is None:
             names = " or ".join(file.name + suffix for suffix in SUFFIXES)
             raise ProvenanceError(f"{shown}: has no attestation beside it ({printable(names, 600)})")
-        place, attestations = found
+        place, data = found
+        attestations = parse_provenance(data, str(place))
         try:
             verified = verify_attestations(attestations, file.name, sha256, trusted_for(release[0], policy))
         except ProvenanceError as error:

@@ -20,6 +20,7 @@ from variant_index.errors import InputError, printable
 if TYPE_CHECKING:
     from variant_index.model.build_report import BuildReport
     from variant_index.model.edit_report import EditReport
+    from variant_index.provenance.policy import Publisher
     from variant_index.publish.build import Progress
     from variant_index.publish.store import Store
 
@@ -34,6 +35,7 @@ __all__ = [
     "show_edit",
     "store_at",
     "upload_time",
+    "verify_option",
 ]
 
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%+\-/]*)?", re.ASCII)
@@ -122,7 +124,29 @@ def base_url_option(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="URL",
         callback=check,
         help="The https address where OUT will be; pages need it to name provenance objects "
-        "(FILE.provenance beside a file), which are published only then.",
+        "(FILE.provenance or FILE.publish.attestation beside a file), which are published only then.",
+    )(function)
+
+
+def verify_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option with the policy by which attestations are verified; the command gets it read."""
+
+    def read(_: object, __: object, value: Path | None) -> tuple[Publisher, ...] | None:
+        if value is None:
+            return None
+        from variant_index.model.settings import read_settings_file
+        from variant_index.provenance.policy import parse_policy
+
+        return parse_policy(read_settings_file(value), str(value))
+
+    return click.option(
+        "--verify-provenance",
+        "policy",
+        metavar="POLICY",
+        type=click.Path(path_type=Path),
+        callback=read,
+        help="Refuse files that are not shown, by attestations beside them, to come from whom POLICY names "
+        "for the project: signatures are checked offline, as by variant-index provenance --policy.",
     )(function)
 
 

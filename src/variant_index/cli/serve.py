@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from variant_index.cli.messages import say
-from variant_index.cli.published import upload_time
+from variant_index.cli.published import base_url_option, upload_time, verify_option
 
 if TYPE_CHECKING:
+    from variant_index.provenance.policy import Publisher
     from variant_index.publish.serve import IndexServer
+    from variant_index.upload.accept import Uploads
 
 __all__ = ["command"]
 
@@ -57,7 +60,18 @@ Examples:
     type=click.IntRange(1, 1 << 20),
     help="How large an uploaded file may be.",
 )
-def command(*, out: Path, port: int, upload: bool, token_file: Path | None, max_upload: int) -> None:
+@base_url_option
+@verify_option
+def command(
+    *,
+    out: Path,
+    port: int,
+    upload: bool,
+    token_file: Path | None,
+    max_upload: int,
+    base_url: str | None,
+    policy: tuple[Publisher, ...] | None,
+) -> None:
     """Serve the index that `variant-index build` wrote to OUT, until Ctrl-C or SIGTERM.
 
     The first line on stdout is the index URL, and with --upload the second is the upload URL. It listens
@@ -66,13 +80,22 @@ def command(*, out: Path, port: int, upload: bool, token_file: Path | None, max_
     An uploaded wheel is checked and added as variant-index add does it: what check calls an error is
     refused, the client is told why, and a published file name never gets other bytes.
     """
-    if token_file is not None and not upload:
-        raise click.UsageError("--token-file goes with --upload")
+    for option, value in (
+        ("--token-file", token_file),
+        ("--base-url", base_url),
+        ("--verify-provenance", policy),
+    ):
+        if value is not None and not upload:
+            raise click.UsageError(f"{option} goes with --upload")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     with ExitStack() as stack:
-        server = _server(stack, out, port, token_file, max_upload) if upload else _plain(stack, out, port)
+        if upload:
+            uploads = _uploads(out, max_upload, base_url, policy)
+            server: IndexServer = _server(stack, out, port, token_file, uploads)
+        else:
+            server = _plain(stack, out, port)
         threading.Thread(target=server.serve_forever, args=[0.1], daemon=True).start()
         while not stop.wait(1):  # with a timeout, so that Ctrl-C gets through on Windows
             pass
@@ -87,17 +110,32 @@ def _plain(stack: ExitStack, out: Path, port: int) -> IndexServer:
     return server
 
 
-def _server(stack: ExitStack, out: Path, port: int, token_file: Path | None, max_upload: int) -> IndexServer:
+def _uploads(
+    out: Path, max_upload: int, base_url: str | None, policy: tuple[Publisher, ...] | None
+) -> AbstractContextManager[Uploads]:
     from variant_index.publish.folder.store import FolderStore
-    from variant_index.upload.accept import open_uploads
+    from variant_index.upload.accept import Check, open_uploads
+
+    check: Check | None = None
+    if policy is not None:
+        from variant_index.provenance.verify import require_sigstore
+        from variant_index.publish.attested import require_attested
+
+        require_sigstore()
+        check = partial(require_attested, policy=policy)
+    return open_uploads(
+        out, FolderStore(out), max_bytes=max_upload << 20, now=upload_time, check=check, base_url=base_url
+    )
+
+
+def _server(
+    stack: ExitStack, out: Path, port: int, token_file: Path | None, uploads: AbstractContextManager[Uploads]
+) -> IndexServer:
     from variant_index.upload.server import UploadServer
     from variant_index.upload.token import find_token
 
     token = find_token(token_file, os.environ)
-    uploads = stack.enter_context(
-        open_uploads(out, FolderStore(out), max_bytes=max_upload << 20, now=upload_time)
-    )
-    server = stack.enter_context(UploadServer(out, port, uploads, token, say))
+    server = stack.enter_context(UploadServer(out, port, stack.enter_context(uploads), token, say))
     click.echo(server.url)
     click.echo(server.upload_url)
     return server

@@ -23,6 +23,7 @@ __all__ = [
     "ProvenanceError",
     "check_binding",
     "parse_provenance",
+    "read_json",
 ]
 
 MAX_OBJECT_BYTES = 1 << 20
@@ -87,7 +88,7 @@ def parse_provenance(data: bytes, source: str) -> tuple[Attestation, ...]:
     try:
         if len(data) > MAX_OBJECT_BYTES:
             raise ProvenanceError(f"larger than {MAX_OBJECT_BYTES} bytes")
-        content = _object(_loads(data), "the text")
+        content = _object(read_json(data), "the text")
         if content.get("version") != 1:
             raise ProvenanceError("its version is not 1, the only one known (PEP 740)")
         if "attestation_bundles" not in content:
@@ -112,7 +113,7 @@ def check_binding(payload: bytes, filename: str, sha256: str) -> str:
     Raises:
         ProvenanceError: the statement is of another kind, or about another file.
     """
-    statement = _object(_loads(payload), "the statement")
+    statement = _object(read_json(payload), "the statement")
     kind = statement.get("predicateType")
     if statement.get("_type") != _STATEMENT_TYPE or kind not in _PREDICATES:
         raise ProvenanceError("the statement is none of PyPI's publish or SLSA's provenance statements (v1)")
@@ -156,7 +157,13 @@ def _attestation(content: Mapping[str, Any]) -> Attestation:
     )
 
 
-def _loads(data: bytes) -> Any:
+def read_json(data: bytes) -> Any:
+    """Read a JSON text in UTF-8 without keys that appear twice in one object.
+
+    Raises:
+        ProvenanceError: it is none.
+    """
+
     def refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):

@@ -5,21 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from variant_index.errors import printable
-from variant_index.provenance.attestation import (
-    MAX_OBJECT_BYTES,
-    Attestation,
-    ProvenanceError,
-    parse_provenance,
-)
+from variant_index.provenance.attestation import MAX_OBJECT_BYTES, ProvenanceError
 
 __all__ = ["SUFFIXES", "read_beside"]
 
 SUFFIXES = (".provenance", ".publish.attestation")
-"""What is added to a file's name: a provenance object, or one attestation as publishing tools write it."""
+"""What is added to a file's name: a provenance object, else one attestation as publishing tools write it."""
 
 
-def read_beside(path: Path) -> tuple[Path, tuple[Attestation, ...]] | None:
-    """Return the object beside a file and its attestations, None when there is none.
+def read_beside(path: Path) -> tuple[Path, bytes] | None:
+    """Return the object beside a file and its bytes, which are not looked at; None when there is none.
 
     Raises:
         ProvenanceError: it cannot be read.
@@ -28,10 +23,9 @@ def read_beside(path: Path) -> tuple[Path, tuple[Attestation, ...]] | None:
         place = path.with_name(path.name + suffix)
         try:
             with place.open("rb") as file:
-                data = file.read(MAX_OBJECT_BYTES + 1)
+                return place, file.read(MAX_OBJECT_BYTES + 1)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise ProvenanceError(f"{printable(str(place))}: {error.strerror}") from None
-        return place, parse_provenance(data, str(place))
     return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sigstore.verify import Verifier
     from sigstore.verify.policy import VerificationPolicy
 
-__all__ = ["MissingSigstoreError", "Verified", "verify_attestations"]
+__all__ = ["MissingSigstoreError", "Verified", "require_sigstore", "verify_attestations"]
 
 
 class MissingSigstoreError(InputError):
@@ -31,10 +31,12 @@ class Verified:
     Attributes:
         kind: its predicate type.
         publisher: who of the policy made it.
+        identity: the identity in the certificate.
     """
 
     kind: str
     publisher: Publisher
+    identity: str
 
 
 def verify_attestations(
@@ -50,6 +52,15 @@ def verify_attestations(
     """
     verifier = _verifier()
     return tuple(_verify(verifier, one, filename, sha256, trusted) for one in attestations)
+
+
+def require_sigstore() -> None:
+    """Make sure that attestations can be verified.
+
+    Raises:
+        MissingSigstoreError: sigstore is not installed.
+    """
+    _verifier()
 
 
 @lru_cache(maxsize=1)
@@ -84,7 +95,8 @@ def _verify(
         except VerificationError as error:
             reasons.append(_reason(error))
             continue
-        return Verified(check_binding(payload, filename, sha256), publisher)
+        kind = check_binding(payload, filename, sha256)
+        return Verified(kind, publisher, next(iter(_identities(bundle.signing_certificate)), ""))
     names = " or ".join(printable(str(publisher)) for publisher in trusted)
     raise ProvenanceError(f"not signed by {names}: {reasons[-1]}")
 
@@ -108,6 +120,14 @@ def _policy(publisher: Publisher) -> VerificationPolicy:
     return policy.AllOf(conditions)
 
 
+def _identities(cert: Certificate) -> list[str]:
+    """Return the addresses and mail addresses that a certificate is for."""
+    from cryptography.x509 import RFC822Name, SubjectAlternativeName, UniformResourceIdentifier
+
+    names = cert.extensions.get_extension_for_class(SubjectAlternativeName).value
+    return [*names.get_values_for_type(UniformResourceIdentifier), *names.get_values_for_type(RFC822Name)]
+
+
 class _Workflow:
     """A sigstore policy: the certificate is that of this workflow, at any ref."""
 
@@ -115,11 +135,8 @@ class _Workflow:
         self._workflow = workflow
 
     def verify(self, cert: Certificate) -> None:
-        from cryptography.x509 import SubjectAlternativeName, UniformResourceIdentifier
         from sigstore.errors import VerificationError
 
-        names = cert.extensions.get_extension_for_class(SubjectAlternativeName).value
-        for name in names.get_values_for_type(UniformResourceIdentifier):
-            if name.partition("@")[0] == self._workflow:
-                return
+        if any(name.partition("@")[0] == self._workflow for name in _identities(cert)):
+            return
         raise VerificationError(f"the certificate is for another workflow than {self._workflow}")

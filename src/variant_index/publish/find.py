@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import SIDECAR_SUFFIX
-from variant_index.publish.release import FILE_SUFFIXES, PROVENANCE
+from variant_index.provenance.beside import SUFFIXES as ATTESTED
+from variant_index.publish.release import FILE_SUFFIXES
 
 __all__ = ["FileState", "InputPathError", "find_files", "find_states", "state_of"]
 
@@ -29,7 +30,7 @@ class FileState(NamedTuple):
         ctime_ns: when it changed in any way (where the system knows), nanoseconds since 1970; 0 where
             that does not count.
         inode: its number in the file system.
-        attested_ns: when its provenance object (`NAME.provenance`) changed, 0 without one.
+        attested_ns: when its provenance object or attestation changed that lies beside it, 0 without one.
     """
 
     name: str
@@ -85,7 +86,7 @@ def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Pa
 def _walk(folder: str, real: str, excluded: str | None, found: dict[str, FileState]) -> None:
     if real == excluded:
         return
-    attested: dict[str, int] = {}
+    attested: dict[str, dict[str, int]] = {suffix: {} for suffix in reversed(ATTESTED)}
     try:
         with os.scandir(folder) as entries:
             # A rebuild of a large index consists of this loop.
@@ -103,11 +104,13 @@ def _walk(folder: str, real: str, excluded: str | None, found: dict[str, FileSta
                     )
                 elif entry.is_dir(follow_symlinks=False) and not name.startswith("."):
                     _walk(entry.path, os.path.join(real, name), excluded, found)  # noqa: PTH118 -- faster
-                elif name.endswith(PROVENANCE):
-                    attested[entry.path.removesuffix(PROVENANCE)] = _changed_ns(entry)
+                elif name.endswith(ATTESTED):
+                    suffix = ATTESTED[0] if name.endswith(ATTESTED[0]) else ATTESTED[1]
+                    attested[suffix][entry.path.removesuffix(suffix)] = _changed_ns(entry)
     except OSError as error:
         raise InputPathError(f"{printable(str(error.filename))}: {error.strerror}") from None
-    for path, changed in attested.items():
+    # The first kind counts where there are both.
+    for path, changed in (item for kind in attested.values() for item in kind.items()):
         if path in found:
             found[path] = found[path]._replace(attested_ns=changed)
 
@@ -134,5 +137,5 @@ def state_of(path: Path) -> FileState:
         status.st_mtime_ns,
         status.st_ctime_ns,
         status.st_ino,
-        _changed_ns(path.with_name(path.name + PROVENANCE)),
+        next(filter(None, (_changed_ns(path.with_name(path.name + suffix)) for suffix in ATTESTED)), 0),
     )

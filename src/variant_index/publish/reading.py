@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Callable
@@ -16,14 +15,10 @@ from typing import TypeVar
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import SIDECAR_SUFFIX, FilenameError
-from variant_index.provenance.attestation import (
-    MAX_OBJECT_BYTES,
-    ProvenanceError,
-    check_binding,
-    parse_provenance,
-)
+from variant_index.provenance.attestation import ProvenanceError, check_binding, parse_provenance
+from variant_index.provenance.beside import read_beside
+from variant_index.provenance.objects import provenance_object
 from variant_index.publish.release import (
-    PROVENANCE,
     FoundSidecar,
     FoundSource,
     FoundWheel,
@@ -229,25 +224,22 @@ def _read_wheel(
 
 
 def _read_provenance(path: Path, sha256: str) -> bytes | None:
-    """Return the provenance object beside a file, None without; its signatures are not looked at."""
-    place = path.with_name(path.name + PROVENANCE)
+    """Return the provenance object for a file by what lies beside it, None without; see `check_binding`.
+
+    Signatures are not looked at.
+    """
+    place = str(path)
     try:
-        with place.open("rb") as file:
-            data = file.read(MAX_OBJECT_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ForeignProvenanceError(f"{printable(str(place))}: {error.strerror}") from None
-    try:
-        for attestation in parse_provenance(data, place.name):
+        found = read_beside(path)
+        if found is None:
+            return None
+        place = str(found[0])
+        data = provenance_object(found[1], place)
+        for attestation in parse_provenance(data, place):
             check_binding(base64.b64decode(attestation.statement), path.name, sha256)
-        if "attestation_bundles" not in json.loads(data):
-            raise ProvenanceError("one attestation alone is not a provenance object")
     except ProvenanceError as error:
-        problem = str(error).removeprefix(f"{place.name}: ")
-        raise ForeignProvenanceError(
-            f"{printable(str(place))}: {problem}; remove it, or attest again"
-        ) from None
+        problem = str(error).removeprefix(f"{printable(place)}: ")
+        raise ForeignProvenanceError(f"{printable(place)}: {problem}; remove it, or attest again") from None
     return data
 
 

@@ -17,18 +17,22 @@ from variant_index.model.build_report import BuildReport
 from variant_index.publish.edit import add_files
 from variant_index.publish.lock import FolderBusyError, lock_folder
 from variant_index.publish.plan import plan_root
-from variant_index.publish.reading import read_file
+from variant_index.publish.reading import Reading, read_file
 from variant_index.publish.store import Store
 from variant_index.upload.form import FormError, FormReader
 from variant_index.upload.receive import FIELDS_BYTES, discard, receive_file
 
-__all__ = ["Answer", "Uploads", "open_uploads"]
+__all__ = ["Answer", "Check", "Uploads", "open_uploads"]
 
 _FOLDER = ".uploads"
 _WAIT = 30.0
 _PAUSE = 0.1
 _MAX_REASONS = 5
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+Check = Callable[[Reading], Reading]
+"""Returns what was read of a file, perhaps with refusals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,14 @@ class Answer:
 
 @contextlib.contextmanager
 def open_uploads(
-    out: Path, store: Store, *, max_bytes: int, now: Callable[[], str], wait: float = _WAIT
+    out: Path,
+    store: Store,
+    *,
+    max_bytes: int,
+    now: Callable[[], str],
+    wait: float = _WAIT,
+    check: Check | None = None,
+    base_url: str | None = None,
 ) -> Iterator[Uploads]:
     """Be the one server that takes uploads into the index in a folder, while the block runs.
 
@@ -60,6 +71,8 @@ def open_uploads(
         max_bytes: how large a file may be.
         now: returns the upload time of new files, `2026-01-31T12:00:00Z`.
         wait: seconds to wait for somebody else who is publishing.
+        check: what has to be true of a file besides what has to be of any; see `require_attested`.
+        base_url: see `plan_project`.
 
     Raises:
         StoreError: another server takes uploads there.
@@ -73,7 +86,7 @@ def open_uploads(
         if store.layout() is None:
             with store.exclusive():
                 store.carry_out(plan_root(store.stamps()))
-        yield Uploads(folder, store, max_bytes, now, wait)
+        yield Uploads(folder, store, max_bytes=max_bytes, now=now, wait=wait, check=check, base_url=base_url)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -81,7 +94,15 @@ class Uploads:
     """Takes uploads; any number of threads may call `accept`."""
 
     def __init__(
-        self, folder: Path, store: Store, max_bytes: int, now: Callable[[], str], wait: float
+        self,
+        folder: Path,
+        store: Store,
+        *,
+        max_bytes: int,
+        now: Callable[[], str],
+        wait: float,
+        check: Check | None,
+        base_url: str | None,
     ) -> None:
         """See `open_uploads`."""
         self._folder = folder
@@ -89,6 +110,8 @@ class Uploads:
         self._max_bytes = max_bytes
         self._now = now
         self._wait = wait
+        self._check = check
+        self._base_url = base_url
         self._adding = threading.Lock()
 
     @property
@@ -133,13 +156,21 @@ class Uploads:
     def _add(self, place: Path) -> BuildReport:
         # Read before anybody has to wait for it. The copy is a link, and moved into the index.
         reading = read_file(place, place.parent / "checked", link=True)
+        if self._check is not None:
+            reading = self._check(reading)
         end = time.monotonic() + self._wait
         if not self._adding.acquire(timeout=self._wait):
             raise FolderBusyError("others are uploading")
         try:
             while True:
                 try:
-                    return add_files([place], self._store, now=self._now(), reader=lambda *_: iter([reading]))
+                    return add_files(
+                        [place],
+                        self._store,
+                        now=self._now(),
+                        reader=lambda *_: iter([reading]),
+                        base_url=self._base_url,
+                    )
                 except FolderBusyError:  # somebody builds; a build of a large index takes a while
                     if time.monotonic() > end:
                         raise

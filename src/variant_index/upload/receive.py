@@ -13,7 +13,9 @@ from typing import Any
 
 from variant_index.errors import printable
 from variant_index.model.filename import SIDECAR_SUFFIX
-from variant_index.publish.release import release_of
+from variant_index.provenance.attestation import MAX_OBJECT_BYTES, ProvenanceError
+from variant_index.provenance.objects import attestations_object
+from variant_index.publish.release import PROVENANCE, release_of
 from variant_index.upload.form import FormError, FormReader
 
 __all__ = ["FIELDS_BYTES", "UploadFormError", "discard", "receive_file"]
@@ -21,7 +23,6 @@ __all__ = ["FIELDS_BYTES", "UploadFormError", "discard", "receive_file"]
 FIELDS_BYTES = 8 << 20
 """So much may all fields of a form have beside the file: a long description, mostly."""
 
-_MAX_VALUE = 1024
 _MAX_NAME = 240
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!\-]*", re.ASCII)
 
@@ -30,7 +31,9 @@ _DIGESTS: dict[str, Callable[[], Any]] = {
     "blake2_256_digest": partial(hashlib.blake2b, digest_size=32),
     "md5_digest": partial(hashlib.md5, usedforsecurity=False),
 }
-_FIELDS = (":action", "protocol_version", *_DIGESTS)
+_ATTESTATIONS = "attestations"
+_FIELDS = {**dict.fromkeys([":action", "protocol_version", *_DIGESTS], 1024), _ATTESTATIONS: MAX_OBJECT_BYTES}
+"""The fields that count, and how many bytes each may have."""
 
 
 class UploadFormError(FormError):
@@ -41,6 +44,8 @@ def receive_file(form: FormReader, folder: Path, max_bytes: int) -> Path:
     """Store the form's file in a new folder of its own below `folder`, and return its path.
 
     Of the form's fields, only those about the bytes count: a wheel's own metadata says what it is.
+    Attestations (PEP 740) become the provenance object beside the file; who signed them, and what they are
+    about, is for whoever reads the file.
 
     Args:
         form: as `twine upload` and `uv publish` send it.
@@ -53,7 +58,7 @@ def receive_file(form: FormReader, folder: Path, max_bytes: int) -> Path:
     """
     place: Path | None = None
     try:
-        values: dict[str, str] = {}
+        values: dict[str, bytes] = {}
         digests: dict[str, str] = {}
         read = 0
         for part in form:
@@ -69,12 +74,14 @@ def receive_file(form: FormReader, folder: Path, max_bytes: int) -> Path:
                 read += len(piece)
                 if read > FIELDS_BYTES:
                     raise UploadFormError(f"the fields of the form are larger than {FIELDS_BYTES >> 20} MiB")
-                value += piece[: _MAX_VALUE + 1 - len(value)]
+                value += piece[: _FIELDS.get(part.name, 0) + 1 - len(value)]
             if part.name in _FIELDS:
                 _note(values, part.name, bytes(value))
         if place is None:
             raise UploadFormError("the form has no file: its field is named content")
         _check_values(values, digests, place.name)
+        if _ATTESTATIONS in values:
+            _keep(values[_ATTESTATIONS], place)
         return place
     except BaseException:
         if place is not None:
@@ -86,6 +93,7 @@ def discard(place: Path) -> None:
     """Remove what `receive_file` stored, if it is still there."""
     with contextlib.suppress(OSError):
         place.unlink(missing_ok=True)
+        place.with_name(place.name + PROVENANCE).unlink(missing_ok=True)
         place.parent.rmdir()
 
 
@@ -122,28 +130,38 @@ def _store(pieces: Iterable[bytes], place: Path, max_bytes: int, wanted: Iterabl
     return {field: digest.hexdigest() for field, digest in hashes.items()}
 
 
-def _named(values: Mapping[str, str]) -> list[str]:
+def _keep(attestations: bytes, place: Path) -> None:
+    """Write the attestations of a file beside it."""
+    try:
+        content = attestations_object(attestations, f"{place.name}: the form's field {_ATTESTATIONS}")
+    except ProvenanceError as error:
+        raise UploadFormError(str(error)) from None
+    place.with_name(place.name + PROVENANCE).write_bytes(content)
+
+
+def _named(values: Mapping[str, bytes]) -> list[str]:
     """Return the digests that a form names."""
     return [field for field in _DIGESTS if values.get(field)]
 
 
-def _note(values: dict[str, str], name: str, value: bytes) -> None:
+def _note(values: dict[str, bytes], name: str, value: bytes) -> None:
     if name in values:
         raise UploadFormError(f"the form has two fields {name}")
-    if len(value) > _MAX_VALUE:
-        raise UploadFormError(f"the form's field {name} is longer than {_MAX_VALUE} bytes")
-    values[name] = value.decode("utf-8", "replace").strip()
+    if len(value) > _FIELDS[name]:
+        raise UploadFormError(f"the form's field {name} is longer than {_FIELDS[name]} bytes")
+    values[name] = value.strip()
 
 
-def _check_values(values: dict[str, str], digests: dict[str, str], name: str) -> None:
-    if (action := values.get(":action")) != "file_upload":
-        raise UploadFormError(f"{printable(str(action))!r} is not a known :action; it must be file_upload")
-    if values.get("protocol_version", "1") != "1":
+def _check_values(values: Mapping[str, bytes], digests: Mapping[str, str], name: str) -> None:
+    action = values.get(":action", b"").decode("utf-8", "replace")
+    if action != "file_upload":
+        raise UploadFormError(f"{printable(action)!r} is not a known :action; it must be file_upload")
+    if values.get("protocol_version", b"1") != b"1":
         raise UploadFormError("the protocol_version is not 1, the only one known")
     for field in _named(values):
         if field not in digests:
             raise UploadFormError(f"the form's field {field} must come before the file")
-        if values[field].lower() != digests[field]:
+        if values[field].lower() != digests[field].encode():
             raise UploadFormError(
                 f"{name}: what arrived does not have the {field} that the form names; upload it again"
             )

@@ -35,16 +35,19 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def attest(path: Path, *, about: str | None = None, publisher: str = "one") -> Path:
-    """Write a provenance object beside a file; its signature is worth nothing, and is not looked at."""
+def attest(path: Path, *, about: str | None = None, publisher: str = "one", alone: bool = False) -> Path:
+    """Write a provenance object beside a file, or its attestation `alone`, as publishing tools do.
+
+    Its signature is worth nothing, and is not looked at.
+    """
     content = published()
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     (bundle,) = content["attestation_bundles"]
     bundle["publisher"] = {"kind": publisher}
     payload = base64.b64encode(statement(about or path.name, sha256)).decode()
     bundle["attestations"][0]["envelope"]["statement"] = payload
-    place = path.with_name(f"{path.name}.provenance")
-    place.write_text(json.dumps(content))
+    place = path.with_name(f"{path.name}.{'publish.attestation' if alone else 'provenance'}")
+    place.write_text(json.dumps(bundle["attestations"][0] if alone else content))
     return place
 
 
@@ -145,11 +148,35 @@ def test_what_is_no_provenance_of_the_file(
     assert (refusal.rule, problem in refusal.reason) == ("REL009", True)
 
 
-def test_one_attestation_alone(source: Path, tmp_path: Path) -> None:
-    place = source / f"{NAME}.provenance"
-    place.write_text(json.dumps(json.loads(place.read_text())["attestation_bundles"][0]["attestations"][0]))
+def test_one_attestation_alone_becomes_an_object_that_names_nobody(source: Path, tmp_path: Path) -> None:
+    out, notes = tmp_path / "out", tmp_path / "notes"
+    time.sleep(0.15)  # files that have just changed are read again anyhow
+    build(source, out, notes=notes)
+    first = linked(out)
+    alone = attest(source / NAME, alone=True)
+    build(source, out, notes=notes)
+    assert linked(out) == first, "an object that is there comes first"
+    (source / f"{NAME}.provenance").unlink()
+    build(source, out, notes=notes)
+    (place,) = linked(out).values()
+    content = json.loads(place.read_text())
+    (bundle,) = content["attestation_bundles"]
+    assert content["version"] == 1
+    assert bundle["publisher"] == {"kind": "unverified"}
+    assert bundle["attestations"] == [json.loads(alone.read_text())]
+    # Wherever it lies; and given by name, a file comes with what is beside it.
+    alone.rename(source / f"{NAME}.provenance")
+    assert not add_files([source / NAME], FolderStore(out), now="2026-01-01T00:00:00Z", base_url=BASE).refused
+    assert linked(out) == {NAME: place}
+
+
+def test_one_attestation_alone_of_another_file(source: Path, tmp_path: Path) -> None:
+    (source / f"{NAME}.provenance").unlink()
+    place = attest(source / NAME, alone=True, about="vdemo-1.0-py3-none-any.whl")
     (refusal,) = build(source, tmp_path / "out").refused
-    assert "alone" in refusal.reason
+    assert (refusal.rule, place.name in refusal.reason, "another file" in refusal.reason) == (
+        "REL009", True, True,
+    )  # fmt: skip
 
 
 def test_one_of_another_file(source: Path, tmp_path: Path) -> None:

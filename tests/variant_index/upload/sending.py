@@ -16,7 +16,7 @@ from pathlib import Path
 
 from variant_index.publish.folder.store import FolderStore
 from variant_index.simple_api.render import JSON_TYPE
-from variant_index.upload.accept import open_uploads
+from variant_index.upload.accept import Check, open_uploads
 from variant_index.upload.server import UploadServer
 from variant_index.upload.token import Token
 
@@ -119,12 +119,25 @@ class Running:
 
 
 @contextmanager
-def running(out: Path, *, max_bytes: int = 8 << 20, wait: float = 20) -> Iterator[Running]:
+def running(
+    out: Path,
+    *,
+    max_bytes: int = 8 << 20,
+    wait: float = 20,
+    check: Check | None = None,
+    base_url: str | None = None,
+) -> Iterator[Running]:
     """Run a server in this process."""
     log: list[tuple[str, str]] = []
     with (
         open_uploads(
-            out, FolderStore(out), max_bytes=max_bytes, now=lambda: "2026-01-01T00:00:00Z", wait=wait
+            out,
+            FolderStore(out),
+            max_bytes=max_bytes,
+            now=lambda: "2026-01-01T00:00:00Z",
+            wait=wait,
+            check=check,
+            base_url=base_url,
         ) as uploads,
         UploadServer(
             out, 0, uploads, Token(TOKEN, "test"), lambda kind, text: log.append((kind, text))
