@@ -142,16 +142,8 @@ class WheelFilename:
     @property
     def filename(self) -> str:
         """The file name this was taken from."""
-        fields = [
-            self.distribution,
-            self.version,
-            self.build,
-            self.python,
-            self.abi,
-            self.platform,
-            self.label,
-        ]
-        return "-".join(field for field in fields if field) + ".whl"
+        build, label = self.build and f"-{self.build}", self.label and f"-{self.label}"
+        return f"{self.distribution}-{self.version}{build}-{self.tag_set}{label}.whl"
 
     @property
     def tag_set(self) -> str:

@@ -253,7 +253,7 @@ class _Build:
             report = release_report(release, page, self.written, self.default_from)
             self.reports.append(report)
             files = change.changed[release.key[1]]
-            if all(is_settled(state, started) for state in files):
+            if self.notes.kept and all(is_settled(state, started) for state in files):
                 later = json.dumps(asdict(replace(report, changed=[])))
                 noted[release.key[1]] = ReleaseNote(inputs_digest(files), later, bool(report.warnings))
         self.notes.set_project(change.name, noted, change.unchanged)

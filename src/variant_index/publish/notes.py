@@ -129,6 +129,11 @@ class Notes:
             self._give_up()
             return []
 
+    @property
+    def kept(self) -> bool:
+        """Whether what is noted will be kept."""
+        return self._database is not None
+
     def stamps(self) -> Mapping[str, str]:
         """Return the stamps that the projects' pages had when they were written."""
         return dict(self._rows("SELECT project, stamp FROM pages"))

@@ -25,9 +25,16 @@ from variant_index.publish.release import (
     Refusal,
     release_of,
 )
-from variant_index.wheel.read import read_wheel
+from variant_index.wheel.read import WheelContents, read_wheel
 
-__all__ = ["ForeignProvenanceError", "Reading", "ReleaseNameError", "file_sha256", "read_file"]
+__all__ = [
+    "ForeignProvenanceError",
+    "MetadataFiles",
+    "Reading",
+    "ReleaseNameError",
+    "file_sha256",
+    "read_file",
+]
 
 _PIECE = 1 << 20
 
@@ -61,6 +68,39 @@ class Reading:
     refusals: tuple[Refusal, ...] = ()
 
 
+class MetadataFiles:
+    """Writes METADATA beside the copies of wheels, as one file where neighbours have the same.
+
+    The wheels of a release mostly do, and a hard link costs much less than a file.
+    """
+
+    def __init__(self) -> None:
+        self._place: Path | None = None
+        self._content = b""
+
+    def write(self, place: Path, content: bytes) -> None:
+        """Make the file, which must not be there.
+
+        Raises:
+            OSError: it cannot be written; the error names it.
+        """
+        if self._place is not None and content == self._content:
+            try:
+                os.link(self._place, place)
+            except OSError:  # too many links, or a file system without
+                pass
+            else:
+                return
+        descriptor = _create(place)
+        try:
+            _write(descriptor, memoryview(content))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(place)) from None
+        finally:
+            os.close(descriptor)
+        self._place, self._content = place, content
+
+
 def read_file(
     path: Path,
     staging: Path | None = None,
@@ -68,6 +108,7 @@ def read_file(
     verify: bool = True,
     link: bool = False,
     on_bytes: Callable[[int], object] | None = None,
+    metadata: MetadataFiles | None = None,
 ) -> Reading:
     """Read and check a wheel, source distribution or sidecar; what is wrong with it becomes a refusal.
 
@@ -78,6 +119,7 @@ def read_file(
         verify: compare all that is in a wheel with its RECORD.
         link: make hard links instead of copies where that is possible; then nobody may change the file.
         on_bytes: called with the number of bytes of wheels verified since the last call.
+        metadata: writes METADATA beside the copies; for files whose copies stay until all are read.
     """
     try:
         if path.name.endswith(SIDECAR_SUFFIX):
@@ -90,7 +132,8 @@ def read_file(
         if not path.name.endswith(".whl"):
             source = FoundSource(path, path.name, size, sha256, copy)
             return Reading(path, sha256, replace(source, provenance=_read_provenance(path, sha256)))
-        reading = _read_wheel(path, sha256, copy, verify, on_bytes)
+        read = partial(read_wheel, verify=verify, progress=on_bytes)
+        reading = _read_wheel(path, sha256, copy, read, metadata or MetadataFiles())
         if isinstance(reading.found, FoundWheel) and (provenance := _read_provenance(path, sha256)):
             return replace(reading, found=replace(reading.found, provenance=provenance))
         return reading
@@ -191,10 +234,14 @@ def _link(path: Path, copy: Path) -> bool | None:
 
 
 def _read_wheel(
-    path: Path, sha256: str, copy: Path | None, verify: bool, on_bytes: Callable[[int], object] | None
+    path: Path,
+    sha256: str,
+    copy: Path | None,
+    read: Callable[[Path], WheelContents],
+    metadata: MetadataFiles,
 ) -> Reading:
     try:
-        contents = read_wheel(copy or path, verify=verify, progress=on_bytes)
+        contents = read(copy or path)
         release = release_of(path.name)
         if release is None:
             raise ReleaseNameError(
@@ -205,7 +252,7 @@ def _read_wheel(
             copy.unlink(missing_ok=True)
         raise
     if copy is not None:
-        copy.with_name(f"{copy.name}.metadata").write_bytes(contents.metadata)
+        metadata.write(copy.with_name(f"{copy.name}.metadata"), contents.metadata)
     findings = tuple(replace(finding, path=str(path)) for finding in contents.findings)
     wheel = FoundWheel(
         path=path,

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from variant_index.errors import InputError, VariantIndexError, printable
 from variant_index.publish.find import FileState, state_of
-from variant_index.publish.reading import Reading, read_file
+from variant_index.publish.reading import MetadataFiles, Reading, read_file
 from variant_index.publish.release import FoundSidecar, FoundWheel, Refusal, Scan, release_of
 
 __all__ = [
@@ -174,7 +174,8 @@ def read_chunk(
     paths: Iterable[str], staging: Path | None = None, *, verify: bool = True, link: bool = False
 ) -> list[Reading]:
     """Read some files; see `read_file`."""
-    return [read_file(Path(path), staging, verify=verify, link=link) for path in paths]
+    metadata = MetadataFiles()
+    return [read_file(Path(path), staging, verify=verify, link=link, metadata=metadata) for path in paths]
 
 
 def _result(

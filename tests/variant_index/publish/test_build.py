@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -268,3 +272,38 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     report = build(tmp_path)
     assert [refusal.reason.rpartition(": ")[2] for refusal in report.refused] == ["not a regular file"]
     assert [release.name for release in report.releases] == ["vdemo", "vdemo"]
+
+
+def test_wheels_with_the_same_metadata_share_one_file_of_it(tmp_path: Path) -> None:
+    make_family(tmp_path / "in")
+    build(tmp_path)
+    files = sorted((tmp_path / "out").glob("files/*/*/vdemo-2.0-*.metadata"))
+    contents = {path.read_bytes() for path in files}
+    assert len(files) == 4
+    assert len({path.stat().st_ino for path in files}) == len(contents) < 4
+    for path in files:
+        (file,) = (file for file in page(tmp_path).files if f"{file.filename}.metadata" == path.name)
+        assert file.core_metadata == {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_a_file_system_without_hard_links_gets_a_file_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    make_family(tmp_path / "in")
+    monkeypatch.setattr(os, "link", refuse)
+    assert not build(tmp_path).refused
+    files = list((tmp_path / "out").glob("files/*/*/*.metadata"))
+    assert len(files) == len({path.stat().st_ino for path in files}) == 5
+
+
+def test_pydantic_is_not_loaded_for_plain_wheels(tmp_path: Path) -> None:
+    make_wheel(tmp_path / "in", "a-1.0-py3-none-any.whl")
+    arguments = ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--no-cache"]
+    code = (
+        f"import sys; from variant_index.cli import main; main({arguments}); print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr

@@ -35,6 +35,7 @@ class Staging:
         self._pages: set[str] = set()
         self._gone: set[str] = set()
         self._parts = 0
+        self._latest = ("", False)
         self.switched = False
 
     def __enter__(self) -> Staging:
@@ -48,6 +49,12 @@ class Staging:
     def changed(self) -> bool:
         """Whether anything would differ after the switch."""
         return bool(self._pages or self._gone)
+
+    def is_new(self, folder: str) -> bool:
+        """Tell whether a folder was not there when it was first asked for: then no file in it is older."""
+        if self._latest[0] != folder:
+            self._latest = folder, not Path(folder).exists()
+        return self._latest[1]
 
     @contextlib.contextmanager
     def writing(self, place: Path) -> Iterator[int]:
@@ -63,18 +70,18 @@ class Staging:
                 yield descriptor
             finally:
                 os.close(descriptor)
-            self.move(part, place)
+            self.move(part, str(place))
         except BaseException:
             with contextlib.suppress(OSError):
                 part.unlink()
             raise
 
-    def move(self, part: Path, place: Path) -> None:
+    def move(self, part: Path, place: str) -> None:
         """Move a complete file to its place."""
         try:
-            part.replace(place)
+            os.replace(part, place)  # noqa: PTH105 -- a Path each would double the time
         except FileNotFoundError:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
             part.replace(place)
 
     def put(self, path: str, content: bytes) -> bool:
@@ -84,8 +91,16 @@ class Staging:
             if (self._out / path).read_bytes() == content:
                 return False
         place = self._folder / path
-        with self.writing(place) as target:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        try:
+            target = os.open(place, flags, 0o666)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            target = os.open(place, flags, 0o666)
+        try:
             write(target, content, self._out / path)
+        finally:
+            os.close(target)
         self._pages.add(path)
         return True
 

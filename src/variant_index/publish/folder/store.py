@@ -165,15 +165,14 @@ class FolderStore:
         return True
 
     def _copy(self, step: Copy, staging: Staging) -> bool:
-        place = self._out / step.path
-        with contextlib.suppress(FileNotFoundError):
-            # What a killed run left may be incomplete on a disk that lost power.
-            if place.stat().st_size == step.size and file_sha256(place) == step.sha256:
-                return False
+        text = f"{self._out}/{step.path}"
+        if not staging.is_new(text.rpartition("/")[0]) and _holds(Path(text), step):
+            return False
         self._dropped.creating(step.path)
         if step.owned:
-            staging.move(step.source, place)
+            staging.move(step.source, text)
             return True
+        place = Path(text)
         digest = hashlib.sha256()
         with staging.writing(place) as target, step.source.open("rb", buffering=0) as source:
             while chunk := source.read(1 << 20):
@@ -189,6 +188,14 @@ class FolderStore:
         page = self.page(name) if name else None
         files = page.files if page is not None else ()
         return frozenset(path for file in files if page is not None for path in listed_paths(page, file))
+
+
+def _holds(place: Path, step: Copy) -> bool:
+    """Tell whether a file is there already; what a killed run left may be incomplete after a power cut."""
+    try:
+        return place.stat().st_size == step.size and file_sha256(place) == step.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _stamp(folder: str) -> str:
