@@ -93,6 +93,7 @@ def command(
     """
     from variant_index.cli.explain_text import explanation_text
     from variant_index.model.explain_report import ExplainListReport
+    from variant_index.model.wishes import Wishes
     from variant_index.shim.target import ask_target
 
     if not requirements and not files:
@@ -110,10 +111,16 @@ def command(
     wanted = _merge(lines, target)
     tags = chosen_target.tags(interpreter, target.tags) if chosen_target else target.tags
     alone = len(wanted) == 1 and not files
-    # What is installed here says nothing of another target.
     extensions = extension_settings(
-        None if chosen_target else lambda: interpreter,
-        [line.text for line in lines if not line.text.startswith("-")],
+        configuration,
+        lambda: interpreter,
+        Wishes(
+            tuple(line.text for line in lines if not line.constraint),
+            tuple(line.text for line in lines if line.constraint),
+            prereleases=pre or file_pre,
+            # What is installed here says nothing of another target.
+            into_environment=not chosen_target,
+        ),
     )
     explainer = _explainer(
         options, in_files, tags, detection, extensions, target=chosen_target, pre=pre or file_pre
@@ -190,9 +197,11 @@ def _explainer(
     target: TargetOptions,
     pre: bool,
 ) -> Explainer:
+    from variant_index.shim.expected_torch import ExpectedTorch
     from variant_index.shim.explainer import Explainer
     from variant_index.shim.extension_builds import ExtensionBuilds
     from variant_index.shim.torch_family import TorchFamily
+    from variant_index.shim.torch_requirement import TorchRequirements
     from variant_index.shim.verification import WheelVerifier
     from variant_index.upstream.project import Upstream
     from variant_index.upstream.remote_wheel import WheelReader
@@ -211,15 +220,20 @@ def _explainer(
         elif option.name == "trusted-host":
             options = replace(options, trusted_hosts=(*options.trusted_hosts, option.value))
     network, torch, routing = options.network(), options.torch(), options.routing()
-    family = TorchFamily.open(torch, network, routing)
+    family, wheels = TorchFamily.open(torch, network, routing), WheelReader(network)
+    expected = ExpectedTorch(
+        extensions, family, TorchRequirements(wheels, network, extensions.marker_environment)
+    )
+    if family is not None:
+        family.follow(expected)
     return Explainer(
         Upstream(options.sources(), network, routing),
         SidecarReader(network),
-        WheelVerifier(WheelReader(network)),
+        WheelVerifier(wheels),
         machine=lambda: detection.profile(partial(say, "warning"), target.platforms),
         tags=tags,
         family=family,
-        extensions=ExtensionBuilds(extensions, family),
+        extensions=ExtensionBuilds(expected),
         prefer=torch.prefer,
         prereleases=pre,
         wheels_only=bool(target),

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
+
+from variant_index.configuration.effective import Configuration
 
 if TYPE_CHECKING:
     from variant_index.extensions.settings import ExtensionSettings
+    from variant_index.model.wishes import Wishes
 
 __all__ = ["extension_settings"]
 
 
 def extension_settings(
-    python: Callable[[], str] | None, requirements: Iterable[str] = ()
+    configuration: Configuration, python: Callable[[], str] | None, wishes: Wishes | None = None
 ) -> ExtensionSettings:
-    """Return the settings; `VARIANT_ABI_DEPENDENCY` states versions that count before all others.
+    """Return the settings.
 
     Args:
-        python: tells the interpreter to install for; None where what is installed there does not count.
-        requirements: those of the command; what is no requirement is passed over.
+        configuration: the settings in effect; `abi-dependency` counts before all else.
+        python: tells the interpreter to install for; None where that is not known.
+        wishes: what the command asks for, None for nothing.
 
     Raises:
-        AbiDependencyError: the variable cannot be understood.
+        InputError: the versions that are stated cannot be understood.
     """
-    from variant_index.extensions.abi_dependency import VARIABLE, parse_stated
+    from variant_index.extensions.abi_dependency import parse_stated
+    from variant_index.extensions.asked import read_asked
     from variant_index.extensions.environment import Environment
-    from variant_index.extensions.settings import ExtensionSettings, pinned_torch
+    from variant_index.extensions.settings import ExtensionSettings
+    from variant_index.model.wishes import Wishes
 
-    environment = None if python is None else Environment(python)
+    with configuration.naming("abi-dependency"):
+        stated = parse_stated(configuration.text("abi-dependency") or "")
+    if python is None:
+        return ExtensionSettings(stated=stated)
+    interpreter = python
+
+    @cache
+    def markers() -> Mapping[str, str]:
+        from variant_index.shim.target import marker_environment
+
+        return marker_environment(interpreter())
+
+    said = wishes or Wishes()
     return ExtensionSettings(
-        environment, pinned_torch(requirements), parse_stated(os.environ.get(VARIABLE, ""))
+        Environment(interpreter) if said.into_environment else None,
+        cache(lambda: read_asked(said, markers)),
+        stated,
+        markers,
     )

@@ -141,7 +141,7 @@ def _run_behind_shim(takeover: Takeover, configuration: Configuration) -> int:
                     endpoint=endpoints[index.name],
                     routing=routes,
                     every_variant=takeover.locks,
-                    extensions=extension_settings(takeover.python),
+                    extensions=extension_settings(configuration, takeover.python, takeover.wishes()),
                 )
                 until_the_end.enter_context(server)
 

@@ -94,7 +94,7 @@ def command(*, python: str | None, port: int | None, trust_provider: tuple[str, 
         torch=torch,
         routing=routing,
         # What is installed here says nothing of the machines of others.
-        extensions=extension_settings(None if listens else lambda: target),
+        extensions=extension_settings(configuration, None if listens else lambda: target),
         endpoint=endpoint,
         targets=others,
     )

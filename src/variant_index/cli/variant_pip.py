@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from variant_index.clients.pip.requirements import Requirements
     from variant_index.clients.pip.taken import Evidence
     from variant_index.detection import DetectionSettings
-    from variant_index.extensions.settings import ExtensionSettings
     from variant_index.model.machine import MachineProfile
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.file_table import FileTable
@@ -160,11 +159,15 @@ def _run_behind_shim(
 
         def serve() -> None:
             # Loading the server takes as long as pip needs to its first request, so they go side by side.
+            from variant_index.cli.extension_settings import extension_settings
             from variant_index.clients.pip.tags import target_platforms
+            from variant_index.clients.pip.wishes import pip_wishes
             from variant_index.shim.journal import Journal
             from variant_index.shim.server import ShimServer
 
             journal = Journal()
+            wishes = pip_wishes(arguments, configuration, requirements, files, os.environ)
+            extensions = extension_settings(settled, lambda: target.executable, wishes)
             tags = _tags(arguments, configuration, interpreter, target)
             machine = _machine(detection, journal, target_platforms(arguments, configuration))
             server = ShimServer(
@@ -176,7 +179,7 @@ def _run_behind_shim(
                 torch=upstream.torch,
                 endpoint=endpoint,
                 routing=upstream.routing,
-                extensions=_extensions(arguments, requirements, target),
+                extensions=extensions,
             )
             until_pip_ends.enter_context(server)
             served.append((journal, server.files))
@@ -315,20 +318,6 @@ def _machine(
     detection: DetectionSettings, journal: Journal, platforms: Sequence[str]
 ) -> Callable[[], MachineProfile]:
     return lambda: detection.profile(lambda line: journal.warn([line]), platforms)
-
-
-def _extensions(
-    arguments: PipArguments, requirements: Requirements, target: Interpreter
-) -> ExtensionSettings:
-    """Return what is installed, where pip looks at that, and what the command asks of torch."""
-    from variant_index.cli.extension_settings import extension_settings
-    from variant_index.clients.pip.requirements_line import logical_lines
-
-    ignored = {"-t", "-I", "--target", "--ignore-installed"}
-    words = {word.partition("=")[0] for word in arguments.original}
-    installs = arguments.command == "install" and not ignored & words
-    lines = [line for file in requirements.files.values() for _, line in logical_lines(file.text, os.environ)]
-    return extension_settings((lambda: target.executable) if installs else None, [*arguments.passed, *lines])
 
 
 def _tags(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from variant_index.errors import InputError
+from variant_index.model.wishes import Wishes
 
 __all__ = ["PYPI", "AsIs", "Child", "ClientError", "Index", "NetworkOptions", "Takeover", "reach_loopback"]
 
@@ -92,6 +93,7 @@ class Takeover:
         warnings: what the user should know, one printable line each.
         patience: the variable that makes the client wait longer for a page; `""` where the user chose a time.
             The first page with variants waits for the GPU drivers.
+        wishes: reads what the command asks for; what is wrong there is the client's to report.
     """
 
     indexes: tuple[Index, ...]
@@ -102,6 +104,7 @@ class Takeover:
     quiet: bool = False
     warnings: tuple[str, ...] = ()
     patience: str = ""
+    wishes: Callable[[], Wishes] = Wishes
 
 
 def reach_loopback(environment: Mapping[str, str]) -> dict[str, str]:

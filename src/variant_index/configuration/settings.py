@@ -33,6 +33,7 @@ class Setting:
         choices: the words allowed for a `choice`.
         short: the option's short form, `-i`.
         long: the option where it is not `--KEY`.
+        shared_variable: the environment variable where it is another tool's as well.
         adds: whether what is said in several places counts together, in order of precedence.
         changes_sources: whether it decides where packages come from or what is trusted; a project's file
             that says it is named on each run.
@@ -49,6 +50,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     short: str = ""
     long: str = ""
+    shared_variable: str = ""
     adds: bool = False
     changes_sources: bool = False
     not_in_projects: bool = False
@@ -56,7 +58,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return "VARIANT_INDEX_" + self.key.upper().replace("-", "_")
+        return self.shared_variable or "VARIANT_INDEX_" + self.key.upper().replace("-", "_")
 
     @property
     def option(self) -> str:
@@ -154,6 +156,16 @@ SETTINGS: Final = (
         default=False,
         changes_sources=True,
         not_in_projects=True,
+    ),
+    Setting(
+        "abi-dependency",
+        "text",
+        "The versions of torch or other packages that builds must go with, before those that are installed or"
+        " asked for, such as `torch==2.9.0+cu128`; variantlib reads the same variable.",
+        _INSTALLING,
+        "NAME==VERSION,...",
+        default_text="those installed or asked for",
+        shared_variable="VARIANT_ABI_DEPENDENCY",
     ),
     Setting(
         "route",

@@ -7,7 +7,6 @@ namespace itself, from the packages that there are or will be.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
@@ -15,21 +14,21 @@ from variant_index.errors import InputError, printable
 from variant_index.model.filename import canonical_name
 from variant_index.model.properties import ABI_DEPENDENCY, Properties
 
-__all__ = ["VARIABLE", "AbiDependencyError", "abi_properties", "parse_stated"]
-
-VARIABLE: Final = "VARIANT_ABI_DEPENDENCY"
-"""The environment variable that states versions, as variantlib reads it: `torch==2.9.0+cu128,numpy==2.3`."""
+__all__ = ["AbiDependencyError", "abi_properties", "parse_stated"]
 
 
 class AbiDependencyError(InputError):
-    """The variable cannot be understood."""
+    """A version that is stated cannot be understood."""
 
 
 def parse_stated(text: str) -> dict[str, Version]:
-    """Read the variable: normal name -> version.
+    """Read versions that the user states, as variantlib has them: normal name -> version.
+
+    Args:
+        text: such as `torch==2.9.0+cu128,numpy==2.3`.
 
     Raises:
-        AbiDependencyError: it is not a list of `name==version`.
+        AbiDependencyError: it is not a list of `NAME==VERSION`.
     """
     stated = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
@@ -40,7 +39,7 @@ def parse_stated(text: str) -> dict[str, Version]:
             stated[canonical_name(name.strip())] = Version(version)
         except InvalidVersion:
             raise AbiDependencyError(
-                f"{VARIABLE} has {printable(item)!r}; it is a list such as torch==2.9.0+cu128,numpy==2.3"
+                f"{printable(item)!r} is no version; a list such as torch==2.9.0+cu128,numpy==2.3 is"
             ) from None
     return stated
 

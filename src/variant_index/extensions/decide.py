@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from variant_index.extensions.coupling import Coupling
@@ -58,54 +59,76 @@ class Matched:
     note: str | None = None
 
 
-def match_builds(name: str, wheels: Iterable[ExtensionWheel], torch: TorchBuild | None) -> Matched:
+def match_builds(
+    name: str,
+    wheels: Iterable[ExtensionWheel],
+    torch: TorchBuild | None,
+    specifier: SpecifierSet | None = None,
+) -> Matched:
     """Choose for every public version of a project.
 
     Args:
         name: the project's normal name.
         wheels: its wheels that were built for one torch; others are none of this module's business.
         torch: the torch that there is or will be, None when that is not known: then nothing is changed.
+        specifier: the versions that are asked for, which are those that anything is said about.
     """
-    fitting: dict[Version, list[ExtensionWheel]] = {}
+    groups: dict[Version, list[ExtensionWheel]] = {}
     for wheel in wheels:
-        if wheel.position is not None:  # others no installer takes
-            fitting.setdefault(Version(wheel.version.public), []).append(wheel)
-    if not fitting:
-        return Matched()
-    every = [wheel for group in fitting.values() for wheel in group]
+        groups.setdefault(Version(wheel.version.public), []).append(wheel)
+    # Of a version that nothing here can be had of nothing is held back.
+    groups = {
+        public: group for public, group in groups.items() if any(one.position is not None for one in group)
+    }
+    asked = {public: fits for public, group in groups.items() if (fits := _asked_for(group, specifier))}
     if torch is None:
-        builds = _builds(every)
+        if not asked:
+            return Matched()
         return Matched(
-            warning=f"{name}: its builds are for {builds}, and which torch there will be is not known:"
-            f" install torch first, or pin it in the same command"
+            warning=f"{name}: its builds are for {_builds(_all(asked))}, and which torch there will be is not"
+            f" known: install torch first, or pin it in the same command"
         )
     chosen: dict[str, str] = {}
     yanked: dict[str, str] = {}
     hidden: set[str] = set()
-    for group in fitting.values():
+    for group in groups.values():
         best = _best(group, torch)
         if best is None:
             hidden.update(wheel.filename for wheel in group)
             continue
         for wheel in group:
-            if wheel.version == best.version and wheel.coupling == best.coupling:
-                chosen[wheel.filename] = f"built for {wheel.coupling}, goes with {torch}"
-            else:
+            if wheel.version != best.version or wheel.coupling != best.coupling:
                 yanked[wheel.filename] = f"built for {wheel.coupling}; {best.version} goes with {torch}"
-    newest = max(fitting, key=lambda public: (not public.is_prerelease, public))
+            elif wheel.position is not None:
+                chosen[wheel.filename] = f"built for {wheel.coupling}, goes with {torch}"
     warning = note = None
-    if not chosen:
-        warning = f"{name}: no build for {torch}; {_remedy(every, torch)}"
-    elif not any(wheel.filename in chosen for wheel in fitting[newest]):
-        note = f"{name} {newest} has no build for {torch}; {_remedy(fitting[newest], torch)}"
+    if asked:
+        newest = max(asked, key=lambda public: (not public.is_prerelease, public))
+        if not any(wheel.filename in chosen for group in asked.values() for wheel in group):
+            warning = f"{name}{specifier or ''}: no build for {torch}; {_remedy(_all(asked), torch)}"
+        elif not any(wheel.filename in chosen for wheel in asked[newest]):
+            note = f"{name} {newest} has no build for {torch}; {_remedy(asked[newest], torch)}"
     return Matched(chosen, yanked, frozenset(hidden), warning, note)
+
+
+def _asked_for(group: Iterable[ExtensionWheel], specifier: SpecifierSet | None) -> list[ExtensionWheel]:
+    return [
+        wheel
+        for wheel in group
+        if wheel.position is not None
+        and (specifier is None or specifier.contains(wheel.version, prereleases=True))
+    ]
+
+
+def _all(groups: Mapping[Version, Iterable[ExtensionWheel]]) -> list[ExtensionWheel]:
+    return [wheel for group in groups.values() for wheel in group]
 
 
 def _best(wheels: Sequence[ExtensionWheel], torch: TorchBuild) -> ExtensionWheel | None:
     ranked = [
         ((rank, -(wheel.position or 0), wheel.version), wheel)
         for wheel in wheels
-        if wheel.pinnable and (rank := torch.rank(wheel.coupling)) is not None
+        if wheel.position is not None and wheel.pinnable and (rank := torch.rank(wheel.coupling)) is not None
     ]
     return max(ranked, key=lambda pair: pair[0])[1] if ranked else None
 

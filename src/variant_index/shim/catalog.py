@@ -49,6 +49,9 @@ _Documents = Mapping[Version, "VariantsDocument"]
 _ONE_BACKEND: Final = (
     "PyTorch's index has another version for every backend, so the lock file is for machines like this one"
 )
+_ONE_TORCH: Final = (
+    "it has another version for every torch and backend, so the lock file is for machines like this one"
+)
 _KEPT_BYTES: Final = 16 << 20
 _SORTED_SHARE: Final = 3  # so much larger than its bytes a page is as objects
 _SIDECAR_MARK: Final = b"-variants.json"
@@ -243,15 +246,17 @@ class Catalog:
         return known[1:]
 
     def _matched(self, presented: Presented, fetched: FetchedProject, releases: Releases) -> Presented:
-        """Hold back builds for another torch; lock files are for every machine, and so for all of them."""
+        """Hold back builds for another torch."""
         raws = (fetched.raw, *fetched.more)
         likely = fetched.found or any(raw and self._extensions.may_be_on(raw.body) for raw in raws)
-        if self._every_variant or not likely or not self._extensions.concerns(releases):
+        if not likely or not self._extensions.concerns(releases):
             return presented
         matched, note = self._extensions.match(presented, releases, *self._ask_target())
         self._journal.warn(matched.warnings)
         if note is not None:
             self._journal.hint(note)
+        if self._every_variant and matched is not presented:
+            self._journal.warn([f"{presented.name}: {_ONE_TORCH}"])
         return matched
 
     def _present_family(self, family: TorchFamily, name: str) -> Presented | None:

@@ -7,22 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from variant_index.errors import UpstreamError, printable
+from variant_index.errors import printable
 from variant_index.extensions.abi_dependency import abi_properties
 from variant_index.extensions.coupling import read_coupling
 from variant_index.extensions.decide import ExtensionWheel, Matched, match_builds
-from variant_index.extensions.settings import ExtensionSettings
-from variant_index.extensions.torch_build import TorchBuild
-from variant_index.model.filename import WheelFilename
 from variant_index.model.properties import ABI_DEPENDENCY, Properties
 from variant_index.selection.choice import TargetTags
-from variant_index.shim.family_choice import choose_family_release
+from variant_index.shim.expected_torch import ExpectedTorch
 from variant_index.shim.present import Chosen, Listed, Presented
-from variant_index.shim.torch_family import TorchFamily
-from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.family import TORCH
 from variant_index.upstream.releases import Releases
 
@@ -40,15 +34,14 @@ _MAYBE: Final = re.compile(rb"(?:%2[Bb]|\+)[A-Za-z0-9.]{0,60}(?:torch|pt)[0-9]|/
 class ExtensionBuilds:
     """Knows the torch that extensions must go with, asked for every page anew; safe between threads."""
 
-    def __init__(self, settings: ExtensionSettings, family: TorchFamily | None) -> None:
+    def __init__(self, torch: ExpectedTorch) -> None:
         """Prepare; nothing is read yet.
 
         Args:
-            settings: what is known of the packages that there are or will be.
-            family: decides which torch will be installed; None where that is not ours to know.
+            torch: knows the torch that there will be.
         """
-        self._settings = settings
-        self._family = family
+        self._torch = torch
+        self._settings = torch.settings
 
     @staticmethod
     def may_be_on(page: bytes) -> bool:
@@ -81,7 +74,12 @@ class ExtensionBuilds:
         wheels = _coupled(releases, tags)
         if not wheels:
             return presented, None
-        matched = match_builds(presented.name, wheels.values(), self._build(supported, tags))
+        matched = match_builds(
+            presented.name,
+            wheels.values(),
+            self._torch.build(supported, tags),
+            self._settings.asked().specifier(presented.name),
+        )
         files = (
             _changed(listed, wheels.get(listed.file.filename), matched, presented.name)
             for listed in presented.files
@@ -99,48 +97,12 @@ class ExtensionBuilds:
         ):
             return supported
         environment = self._settings.environment
-        versions = dict(environment.versions()) if environment is not None else {}
-        torch = self._build(supported, tags)
+        versions = dict(self._settings.asked().kept)
+        versions |= environment.versions() if environment is not None else {}
+        torch = self._torch.build(supported, tags)
         if torch is not None:
             versions[TORCH] = torch.version
         return {**supported, **abi_properties({**versions, **self._settings.stated})}
-
-    def _build(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
-        settings = self._settings
-        if (stated := settings.stated.get(TORCH)) is not None:
-            return TorchBuild.of(stated, "stated")
-        installed = settings.environment.torch() if settings.environment is not None else None
-        pinned = settings.pinned
-        if installed is not None and (pinned is None or pinned.contains(installed.version, prereleases=True)):
-            return installed
-        return self._to_be_installed(pinned, supported, tags)
-
-    def _to_be_installed(
-        self, pinned: SpecifierSet | None, supported: Properties, tags: TargetTags
-    ) -> TorchBuild | None:
-        if self._family is None:
-            exact = [
-                part.version for part in pinned or () if part.operator == "==" and "*" not in part.version
-            ]
-            return TorchBuild.of(Version(exact[0]), "pinned") if exact else None
-        try:
-            project = self._family.project(TORCH, supported, tags)
-        except UpstreamError:
-            return None  # who installs torch is told so
-        if project is None:
-            return None
-        from packaging.requirements import Requirement
-
-        verdict = choose_family_release(Requirement(f"{TORCH}{pinned or ''}"), project)
-        if verdict is None or verdict.selected is None:
-            return None
-        version = Version(WheelFilename.parse(verdict.selected.file.filename).version)
-        build = TorchBuild.of(version, "pinned" if pinned is not None else "to be installed")
-        backend = parse_backend(verdict.selected.label)
-        if backend is None:
-            return build
-        toolkit = backend.version if backend.kind in ("cuda", "rocm") else ()
-        return replace(build, kind=backend.kind, toolkit=toolkit)
 
 
 def _coupled(releases: Releases, tags: TargetTags) -> dict[str, ExtensionWheel]:

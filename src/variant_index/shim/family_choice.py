@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from variant_index.shim.torch_family import FamilyProject
-from variant_index.shim.version_choice import (
-    HELD_BACK,
-    FileVerdict,
-    ReleaseVerdict,
-    is_pinned,
-    passed_over,
-)
+from variant_index.shim.version_choice import HELD_BACK, FileVerdict, ReleaseVerdict, is_pinned, passed_over
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.decide import ReleaseDecision
 from variant_index.upstream.releases import Release
@@ -38,32 +32,50 @@ def choose_family_release(
         The verdict on the release; when every match is held back, that on the newest; None without a match.
     """
     specifier = requirement.specifier
-
-    def matches(build: Build) -> bool:
-        return specifier.contains(build.version, prereleases=True)
-
-    pinned = is_pinned(specifier)
-    as_one = allow_prereleases or bool(specifier.prereleases)
     newest: ReleaseVerdict | None = None
     refused = dict(project.unusable)
     versions = [*refused, *(decision.version for decision in project.decisions)]
-    for decision in sorted(
-        project.decisions,
-        key=lambda one: (as_one or not one.version.is_prerelease, one.version),
-        reverse=True,
-    ):
-        builds = (*decision.chosen, *(verdict.build for verdict in decision.pinnable))
-        if not any(map(matches, builds)):
-            continue
-        free = any(map(matches, decision.chosen)) and not decision.held_back
-        verdict = _verdict(project.name, decision, matches, usable=free or pinned)
-        if free or pinned:
+    for decision, verdict in _matching(requirement, project, allow_prereleases=allow_prereleases):
+        if verdict.selected is not None:
             newer = passed_over(specifier, versions, decision.version, refused)
             return replace(verdict, newer=newer)
         newest = newest or verdict
         held = decision.held_back
         refused[decision.version] = "only other builds match" if held is None else f"{HELD_BACK}{held}"
     return newest
+
+
+def usable_releases(
+    requirement: Requirement, project: FamilyProject, *, allow_prereleases: bool = False
+) -> Iterator[ReleaseVerdict]:
+    """Yield the releases that an installer may take, in the order in which it tries them.
+
+    Arguments are those of `choose_family_release`, which returns the first.
+    """
+    for _, verdict in _matching(requirement, project, allow_prereleases=allow_prereleases):
+        if verdict.selected is not None:
+            yield verdict
+
+
+def _matching(
+    requirement: Requirement, project: FamilyProject, *, allow_prereleases: bool
+) -> Iterator[tuple[ReleaseDecision, ReleaseVerdict]]:
+    specifier = requirement.specifier
+
+    def matches(build: Build) -> bool:
+        return specifier.contains(build.version, prereleases=True)
+
+    pinned = is_pinned(specifier)
+    as_one = allow_prereleases or bool(specifier.prereleases)
+    for decision in sorted(
+        project.decisions,
+        key=lambda one: (as_one or not one.version.is_prerelease, one.version),
+        reverse=True,
+    ):
+        builds = (*decision.chosen, *(verdict.build for verdict in decision.pinnable))
+        if any(map(matches, builds)):
+            free = any(map(matches, decision.chosen)) and not decision.held_back
+            yield decision, _verdict(project.name, decision, matches, usable=free or pinned)
 
 
 def passes_over(requirement: Requirement, project: FamilyProject) -> bool:

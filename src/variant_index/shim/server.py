@@ -19,6 +19,7 @@ from variant_index.selection.choice import TargetTags
 from variant_index.shim.catalog import Catalog
 from variant_index.shim.connections import OpenConnections
 from variant_index.shim.endpoint import Endpoint, EndpointError
+from variant_index.shim.expected_torch import ExpectedTorch
 from variant_index.shim.extension_builds import ExtensionBuilds
 from variant_index.shim.file_table import FileTable
 from variant_index.shim.handler import ShimHandler, Site
@@ -28,6 +29,7 @@ from variant_index.shim.metrics import Metrics
 from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.spliced import NewHashes, SpliceStreamer
 from variant_index.shim.torch_family import TorchFamily
+from variant_index.shim.torch_requirement import TorchRequirements
 from variant_index.shim.verification import WheelVerifier
 from variant_index.shim.views import Targets, View, Views
 from variant_index.torch_index.settings import TorchSettings
@@ -104,6 +106,12 @@ class ShimServer:
         def view(machine: Callable[[], MachineProfile] | None, tags: Callable[[], TargetTags] | None) -> View:
             files = FileTable(here, endpoint.token.encode())
             family = TorchFamily.open(torch, network, routing) if torch is not None else None
+            known = extensions or ExtensionSettings()
+            expected_torch = ExpectedTorch(
+                known, family, TorchRequirements(reader, network, known.marker_environment)
+            )
+            if family is not None:
+                family.follow(expected_torch)
             catalog = Catalog(
                 upstream,
                 sidecars,
@@ -115,7 +123,7 @@ class ShimServer:
                 verifier=verifier,
                 settler=settler,
                 hashes=hashes,
-                extensions=ExtensionBuilds(extensions or ExtensionSettings(), family),
+                extensions=ExtensionBuilds(expected_torch),
                 family=family,
                 prefer=torch.prefer if torch is not None else "hardware",
                 every_variant=every_variant,

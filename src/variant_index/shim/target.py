@@ -17,7 +17,7 @@ import packaging
 from variant_index.errors import InputError, printable
 from variant_index.selection.choice import TargetTags
 
-__all__ = ["TargetError", "TargetPython", "ask_target", "tags_of", "tags_of_version"]
+__all__ = ["TargetError", "TargetPython", "ask_target", "marker_environment", "tags_of", "tags_of_version"]
 
 _TIMEOUT_SECONDS: Final = 30
 _MAX_TAGS: Final = 20_000
@@ -128,6 +128,18 @@ def tags_of(python: str | Path) -> TargetTags:
 
         return TargetTags([str(tag) for tag in sys_tags()], platform.python_version())
     return ask_target(python).tags
+
+
+def marker_environment(python: str | Path) -> Mapping[str, str]:
+    """Return the values of marker variables in an interpreter, of this one where it cannot be run."""
+    if os.path.realpath(python) != os.path.realpath(sys.executable):
+        try:
+            return ask_target(python).environment
+        except TargetError:
+            pass  # who installs is told so
+    from packaging.markers import default_environment
+
+    return {name: str(value) for name, value in default_environment().items()}
 
 
 def tags_of_version(version: str) -> TargetTags:

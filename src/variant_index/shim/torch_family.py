@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from variant_index.errors import UpstreamError, printable
@@ -14,16 +17,24 @@ from variant_index.selection.choice import TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.shim.present import Chosen, Listed, Presented
 from variant_index.simple_api.page import ProjectFile
-from variant_index.torch_index.backends import runnable
+from variant_index.torch_index.agreement import Companion, FamilyBackend, companion
+from variant_index.torch_index.backends import Backend, parse_backend, runnable
 from variant_index.torch_index.builds import Build
-from variant_index.torch_index.decide import FamilyBackend, ReleaseDecision, decide, family_backend
-from variant_index.torch_index.family import FAMILY, TORCH
+from variant_index.torch_index.decide import ReleaseDecision, decide, family_backend, is_hashed
+from variant_index.torch_index.family import FAMILY, TORCH, is_backend_free
 from variant_index.torch_index.reader import TorchIndex, TorchProject
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.routing import Routing
 
+if TYPE_CHECKING:
+    from variant_index.extensions.torch_build import TorchBuild
+    from variant_index.shim.expected_torch import ExpectedTorch
+
 __all__ = ["FamilyProject", "TorchFamily", "held_back_note", "present_family"]
+
+_MOST_BESIDE: Final = 8
+"""So many named members of the family have a say in torch's backend."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +76,13 @@ class TorchFamily:
         self._prefer = prefer
         self._allow_unhashed = allow_unhashed
         self._lock = threading.Lock()
-        self._torch: FamilyBackend | None = None
-        self._torch_decided: FamilyProject | None = None
-        self._known: dict[str, tuple[TorchProject, FamilyBackend | None, FamilyProject]] = {}
+        self._expected: ExpectedTorch | None = None
+        self._torch: tuple[FamilyProject, FamilyBackend] | None = None
+        self._known: dict[tuple[str, bool], tuple[object, FamilyProject]] = {}
+
+    def follow(self, expected: ExpectedTorch) -> None:
+        """Let decisions follow the torch that there will be; to be said before anything is asked."""
+        self._expected = expected
 
     @classmethod
     def open(
@@ -97,40 +112,61 @@ class TorchFamily:
             UpstreamError: a page cannot be read, or the index has no torch.
         """
         if name == TORCH:
-            return self._decide_torch(supported, tags)
+            return self._decide_torch(supported, tags)[0]
+        _, family = self._decided_torch(supported, tags)
+        if self._expected is not None and not is_backend_free(name):
+            build = self._expected.build(supported, tags)
+            if build is not None:
+                family = family.settle(Version(build.version.public), _backend(build))
+        return self._decide(name, supported, tags, family)
+
+    def unsettled(self, name: str, supported: Properties, tags: TargetTags) -> FamilyProject | None:
+        """Return a project as if nothing were known of the torch that there will be; raises as `project`."""
+        torch, family = self._decided_torch(supported, tags)
+        return torch if name == TORCH else self._decide(name, supported, tags, family)
+
+    def _decided_torch(self, supported: Properties, tags: TargetTags) -> tuple[FamilyProject, FamilyBackend]:
+        """Return what was decided for torch; its pages are not read again for the sake of others."""
         with self._lock:
             torch = self._torch
-        if torch is None:
-            self._decide_torch(supported, tags)
-            torch = self._torch
-        return self._decide(name, supported, tags, torch)
+        return torch or self._decide_torch(supported, tags)
 
-    def _decide_torch(self, supported: Properties, tags: TargetTags) -> FamilyProject:
+    def _decide_torch(self, supported: Properties, tags: TargetTags) -> tuple[FamilyProject, FamilyBackend]:
         found = self._decide(TORCH, supported, tags, None)
         if found is None:
             url = printable(self._index.source.url)
             raise UpstreamError(f"{url} has no torch, so it is not PyTorch's index or a mirror of it")
         with self._lock:
-            if self._torch_decided is not found:
-                self._torch_decided, self._torch = found, family_backend(found.decisions)
-        return found
+            if self._torch is None or self._torch[0] is not found:
+                self._torch = found, family_backend(found.decisions)
+            return self._torch
 
     def _decide(
         self, name: str, supported: Properties, tags: TargetTags, torch: FamilyBackend | None
     ) -> FamilyProject | None:
-        project = self._index.project(name, supported)
+        beside = self._expected.companions() if self._expected is not None and torch is None else {}
+        with ThreadPoolExecutor(_MOST_BESIDE) as pool:
+            asked = [
+                (other, pool.submit(self._index.project, other, supported))
+                for other in list(beside)[:_MOST_BESIDE]
+            ]
+            project = self._index.project(name, supported)
+            others = [(other, answer.result()) for other, answer in asked]
         if project is None:
             return None
+        key = name, torch is not None and torch.settled is not None
+        inputs = project, torch, others, beside
         with self._lock:
-            known = self._known.get(name)
-        if known is not None and known[0] is project and known[1] is torch:
-            return known[2]
+            known = self._known.get(key)
+        if known is not None and known[0] == inputs:
+            return known[1]
         decisions = decide(
             name,
             project.builds,
             supported,
             tags,
             family=torch,
+            beside=[self._companion(one, beside[one.name], tags) for _, one in others if one is not None],
             prefer=self._prefer,
             allow_unhashed=self._allow_unhashed,
         )
@@ -139,8 +175,19 @@ class TorchFamily:
             name, decisions, project.problems, warnings, _unusable(project, decisions, tags)
         )
         with self._lock:
-            self._known[name] = (project, torch, decided)
+            self._known[key] = inputs, decided
         return decided
+
+    def _companion(self, project: TorchProject, specifier: SpecifierSet, tags: TargetTags) -> Companion:
+        def is_usable(build: Build) -> bool:
+            return (
+                tags.position(build.wheel) is not None
+                and tags.refusal(build.file.requires_python) is None
+                and (self._allow_unhashed or is_hashed(build))
+                and not build.file.yanked
+            )
+
+        return companion(project.name, project.builds, specifier, is_usable)
 
 
 def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) -> Presented:
@@ -177,7 +224,8 @@ def held_back_note(project: FamilyProject) -> str | None:
     """Return one line on the releases that were held back, None when there are none."""
     newest, passed = _newest_and_passed_over(project.decisions)
     if newest is None or passed is None:
-        return None
+        first = next(iter(project.decisions), None)
+        return first.held_back if first is not None and not first.agrees else None
     return (
         f"{project.name} {newest.version} ({newest.label}) is the newest release that uses this machine's"
         f" GPU; {passed} is installed only by == or with VARIANT_INDEX_PREFER=version"
@@ -194,6 +242,16 @@ def _newest_and_passed_over(
         return None, None
     held = [one.version for one in decisions if one.held_back and one.version > newest.version]
     return newest, max(held, key=lambda version: (not version.is_prerelease, version), default=None)
+
+
+def _backend(torch: TorchBuild) -> Backend | None:
+    """Return the backend folder that a torch is like, None where that is not known."""
+    if torch.kind in ("cuda", "rocm"):
+        if len(torch.toolkit) != 2:
+            return None
+        major, minor = torch.toolkit
+        return parse_backend(f"cu{major}{minor}" if torch.kind == "cuda" else f"rocm{major}.{minor}")
+    return None if torch.kind is None else parse_backend(torch.kind)
 
 
 def _listed(name: str, build: Build, label: str, reason: str, yanked: bool | str) -> Listed:

@@ -18,11 +18,17 @@ from variant_index.selection.choice import TargetTags, choose
 from variant_index.selection.explanation import explain_match
 from variant_index.selection.ordering import priorities
 from variant_index.selection.preference import Preference, held_back
-from variant_index.torch_index.backends import CPU, PRIORITY, Backend, backend_document, works_with
+from variant_index.torch_index.agreement import (
+    Companion,
+    FamilyBackend,
+    common_backend,
+    following_backend,
+)
+from variant_index.torch_index.backends import PRIORITY, Backend, backend_document
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.family import torch_release
 
-__all__ = ["FamilyBackend", "ReleaseDecision", "Verdict", "decide", "family_backend"]
+__all__ = ["ReleaseDecision", "Verdict", "decide", "family_backend", "is_hashed"]
 
 _UNHASHED = "is listed without a hash, so its bytes could not be checked"
 _VENDORS = {"nvidia": "cuda", "amd": "rocm", "intel": "xpu"}
@@ -59,6 +65,7 @@ class ReleaseDecision:
         refused: wheels that are not listed, with the reason.
         reason: why the backend was chosen, one line.
         held_back: why installers must not take this release by themselves, None where they may.
+        agrees: whether its backend goes with that of the torch it belongs to.
     """
 
     version: Version
@@ -68,6 +75,7 @@ class ReleaseDecision:
     refused: tuple[Verdict, ...]
     reason: str
     held_back: str | None = None
+    agrees: bool = True
 
     @property
     def uses_hardware(self) -> bool:
@@ -78,31 +86,6 @@ class ReleaseDecision:
     def label(self) -> str:
         """The chosen backend's folder, `any backend` for a build that is not tied to one."""
         return _shown(self.backend)
-
-
-@dataclass(frozen=True)
-class FamilyBackend:
-    """What was decided for torch, which the rest of its family follows.
-
-    Attributes:
-        by_release: torch's public version -> the backend chosen for it.
-        newest: the newest torch that installers may take, None when none is tied to a backend. Projects
-            whose versions do not tell which torch they belong to are taken to belong to this one.
-    """
-
-    by_release: Mapping[Version, Backend]
-    newest: Version | None
-
-    def release(self, name: str, version: Version) -> Version | None:
-        """Return the torch release that a release belongs to, None where nothing is known."""
-        torch = torch_release(name, version)
-        if torch is None:
-            return self.newest
-        if torch not in self.by_release:
-            # A patch release of one project need not have a twin.
-            minor = [known for known in self.by_release if known.release[:2] == torch.release[:2]]
-            return max(minor, default=torch)
-        return torch
 
 
 def family_backend(torch: Sequence[ReleaseDecision]) -> FamilyBackend:
@@ -120,6 +103,7 @@ def decide(
     tags: TargetTags,
     *,
     family: FamilyBackend | None = None,
+    beside: Sequence[Companion] = (),
     prefer: Preference = "hardware",
     allow_unhashed: bool = False,
 ) -> tuple[ReleaseDecision, ...]:
@@ -131,6 +115,7 @@ def decide(
         supported: what the machine supports, as `priorities` takes it.
         tags: the target interpreter's tags.
         family: what was decided for torch; None for torch itself.
+        beside: for torch itself, what will be installed with it.
         prefer: `hardware` holds releases back that would run on the CPU where an older one uses the GPU.
         allow_unhashed: whether wheels without a hash may be used.
 
@@ -141,8 +126,19 @@ def decide(
     for version in sorted(builds, reverse=True):
         torch = torch_release(name, version) if family is None else family.release(name, version)
         wanted = family.by_release.get(torch) if family is not None and torch is not None else None
-        judge = _Judge(version, supported, tags, torch, wanted, allow_unhashed=allow_unhashed)
+        judge = _Judge(
+            version,
+            supported,
+            tags,
+            torch,
+            wanted,
+            settled=family is not None and torch is not None and torch == family.settled,
+            beside=tuple(one.backends(version) for one in beside) if family is None else (),
+            allow_unhashed=allow_unhashed,
+        )
         if (decision := judge.decide(builds[version])) is not None:
+            if not decision.agrees:
+                decision = _held(decision, f"{name} {version} {judge.disagreement}")
             decisions.append(decision)
     return tuple(_hold_back(name, decisions)) if prefer == "hardware" else tuple(decisions)
 
@@ -156,6 +152,8 @@ class _Judge:
     tags: TargetTags
     torch: Version | None
     wanted: Backend | None
+    settled: bool
+    beside: tuple[frozenset[Backend | None], ...]
     allow_unhashed: bool
 
     def decide(self, builds: Iterable[Build]) -> ReleaseDecision | None:
@@ -166,14 +164,21 @@ class _Judge:
             if (position := self.tags.position(build.wheel)) is not None
             and self.tags.refusal(build.file.requires_python) is None
         ]
-        usable = [pair for pair in placed if self.allow_unhashed or _hashed(pair[1])]
+        usable = [pair for pair in placed if self.allow_unhashed or is_hashed(pair[1])]
         current = [pair for pair in usable if not pair[1].file.yanked] or usable
         ranking, reasons = self._rank([build for _, build in current])
-        if not ranking:
-            return None
         backends = {_label(build): build.backend for _, build in current}
-        label = self._follow(ranking, backends)
-        backend = backends[label]
+        if not ranking and not (self.settled and self.wanted in backends.values()):
+            return None
+        fitting = [backends[known] for known in ranking]
+        agrees = True
+        if self.wanted is None and self.beside:
+            backend = common_backend(fitting, self.beside)
+        else:
+            backend, agrees = following_backend(fitting, backends.values(), self.wanted, settled=self.settled)
+        label = backend.label if backend is not None else ""
+        if label not in ranking:
+            reasons[label] = f"goes with torch {self.torch} ({_shown(backend)}), {reasons[label]}"
         unit = [pair for pair in current if _label(pair[1]) == label]
         local = max((build.version for _, build in unit), key=lambda version: _local_key(version, backend))
         chosen = tuple(
@@ -200,7 +205,14 @@ class _Judge:
         refused = tuple(
             Verdict(build, None, None, self._refusal(build)) for build in everything if id(build) not in kept
         )
-        return ReleaseDecision(self.version, backend, chosen, tuple(pinnable), refused, reasons[label])
+        return ReleaseDecision(
+            self.version, backend, chosen, tuple(pinnable), refused, reasons[label], agrees=agrees
+        )
+
+    @property
+    def disagreement(self) -> str:
+        """Why a release that does not agree is held back."""
+        return f"has no build that goes with torch {self.torch} ({_shown(self.wanted)})"
 
     def _rank(self, builds: Sequence[Build]) -> tuple[list[str], dict[str, str]]:
         """Return the labels that fit, the best first, and for each label why it fits or does not."""
@@ -250,25 +262,12 @@ class _Judge:
         ]
         return "; ".join([_ANYWHERE, *why])
 
-    def _follow(self, ranking: Sequence[str], backends: Mapping[str, Backend | None]) -> str:
-        """Choose a backend that goes with torch's: the same, one of its toolkit, or one that needs none."""
-        wanted = self.wanted
-        if wanted is None:
-            return ranking[0]
-        if wanted.label in ranking:
-            return wanted.label
-        for label in ranking:
-            backend = backends[label]
-            if backend is None or backend.kind == CPU or works_with(backend, wanted):
-                return label
-        return ranking[0]
-
     def _refusal(self, build: Build) -> str:
         if self.tags.position(build.wheel) is None:
             return printable(f"for another Python or platform, tags {build.wheel.tag_set}")
         if (refusal := self.tags.refusal(build.file.requires_python)) is not None:
             return refusal
-        if not (self.allow_unhashed or _hashed(build)):
+        if not (self.allow_unhashed or is_hashed(build)):
             return _UNHASHED
         return "another backend's wheel of the same name is listed"
 
@@ -276,36 +275,34 @@ class _Judge:
 def _hold_back(name: str, decisions: Sequence[ReleaseDecision]) -> list[ReleaseDecision]:
     """Yank releases that would run on the CPU where an older one uses the hardware."""
     by_version = {decision.version: decision for decision in decisions}
-    tied = {one.version: one.uses_hardware for one in decisions if one.backend is not None}
+    tied = {one.version: one.uses_hardware for one in decisions if one.backend is not None and one.agrees}
     better = held_back(tied)
-    return [
-        decision
-        if decision.version not in better
-        else _held(name, decision, by_version[better[decision.version]])
-        for decision in decisions
-    ]
+    found = []
+    for decision in decisions:
+        if decision.version in better:
+            best = by_version[better[decision.version]]
+            why = decision.reason.removeprefix(f"{_ANYWHERE}; ")
+            decision = _held(  # noqa: PLW2901 - the same release
+                decision,
+                f"{name} {decision.version} has no build for this machine's GPU ({why});"
+                f" {best.version} ({best.label}) uses it, VARIANT_INDEX_PREFER=version takes the newest",
+            )
+        found.append(decision)
+    return found
 
 
-def _held(name: str, decision: ReleaseDecision, best: ReleaseDecision) -> ReleaseDecision:
+def _held(decision: ReleaseDecision, why: str) -> ReleaseDecision:
     # Its other builds cannot run here, or not with torch; if listed, pip would take the highest for `==`.
-    why = decision.reason.removeprefix(f"{_ANYWHERE}; ")
     hidden = (replace(verdict, rank=None, yanked=None) for verdict in decision.pinnable)
-    return replace(
-        decision,
-        pinnable=(),
-        refused=(*hidden, *decision.refused),
-        held_back=(
-            f"{name} {decision.version} has no build for this machine's GPU ({why});"
-            f" {best.version} ({best.label}) uses it, VARIANT_INDEX_PREFER=version takes the newest"
-        ),
-    )
+    return replace(decision, pinnable=(), refused=(*hidden, *decision.refused), held_back=why)
 
 
 def _shown(backend: Backend | None) -> str:
     return backend.folder if backend is not None else "any backend"
 
 
-def _hashed(build: Build) -> bool:
+def is_hashed(build: Build) -> bool:
+    """Tell whether an installer can check a wheel's bytes."""
     return any(algorithm in build.file.hashes for algorithm in _STRONG) or build.file.url.startswith("file:")
 
 

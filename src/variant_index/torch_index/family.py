@@ -40,13 +40,22 @@ def is_backend_free(name: str) -> bool:
 def torch_release(name: str, version: Version) -> Version | None:
     """Return the torch release that a release belongs to, None where the version does not tell.
 
-    torchaudio has torch's numbers; torchvision 0.(N+15).p goes with torch 2.N.p.
+    torchaudio has torch's numbers, and torchvision 0.(N+15).p goes with torch 2.N.p. Before torch 2 those
+    were torchaudio 0.N.p and torchvision 0.(N+1).p for torch 1.N.p.
     """
-    if name in (TORCH, "torchaudio", "torch-no-python"):
+    if name in (TORCH, "torch-no-python"):
         return Version(version.public)
-    if name == "torchvision" and version.release[0] == 0 and len(version.release) > 1:
-        minor = version.release[1] - 15
-        if minor >= 0:
-            _, dot, rest = version.public.partition(".")[2].partition(".")
-            return Version(f"2.{minor}{dot}{rest}")
+    if len(version.release) < 2:
+        return None
+    major, minor = version.release[:2]
+    if name == "torchaudio":
+        return Version(version.public) if major else _torch_1(minor, version)
+    if name == "torchvision" and not major:
+        _, dot, rest = version.public.partition(".")[2].partition(".")
+        return Version(f"2.{minor - 15}{dot}{rest}") if minor >= 15 else _torch_1(minor - 1, version)
     return None
+
+
+def _torch_1(minor: int, version: Version) -> Version | None:
+    # Older ones, and patch numbers that ran ahead of torch's, are not worth a table.
+    return Version(f"1.{minor}.{version.micro}") if 7 <= minor <= 13 else None

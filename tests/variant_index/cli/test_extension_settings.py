@@ -104,4 +104,4 @@ def test_what_is_stated_counts_more(variables: dict[str, str], environment: Path
     nonsense = pip(variables, "install", "--dry-run", "det", stated="torch")
     assert nonsense.returncode == 2
     assert nonsense.stderr.count("\n") == 1
-    assert "VARIANT_ABI_DEPENDENCY has 'torch'; it is a list such as" in nonsense.stderr
+    assert "VARIANT_ABI_DEPENDENCY: 'torch' is no version; a list such as" in nonsense.stderr

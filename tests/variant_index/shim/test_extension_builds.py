@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from tests.making import make_wheel
@@ -17,8 +17,10 @@ from tests.variant_index.shim.serving import Shim, running_shim
 from tests.variant_index.shim.test_marker_clients import check, install, installed, run
 from tests.variant_index.torch_index.fake_torch import FakeTorch, cuda_machine
 from tests.variant_index.upstream.fake_index import HTML_TYPE, FakeIndex, Route
+from variant_index.extensions.asked import read_asked
 from variant_index.extensions.environment import Environment
-from variant_index.extensions.settings import ExtensionSettings, pinned_torch
+from variant_index.extensions.settings import ExtensionSettings
+from variant_index.model.wishes import Wishes
 from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.source import Source
@@ -72,6 +74,11 @@ def stated(version: str) -> ExtensionSettings:
     return ExtensionSettings(stated={"torch": Version(version)})
 
 
+def asking(*requirements: str, **wishes: Any) -> ExtensionSettings:
+    asked = read_asked(Wishes(requirements, **wishes), dict)
+    return ExtensionSettings(asked=lambda: asked)
+
+
 def yanked(shim: Shim, project: str) -> dict[str, bool]:
     return {
         name.split("-")[1]: bool(entry.get("yanked"))
@@ -93,9 +100,13 @@ def test_the_page_shows_what_goes_with_torch(index: FakeIndex) -> None:
         assert shim.ask("plain/").body == index.routes["/simple/plain/"].body
 
 
-def test_lock_files_are_for_every_torch(index: FakeIndex) -> None:
+def test_lock_files_name_what_goes_with_their_torch(index: FakeIndex) -> None:
     with running_shim(index.url, extensions=stated("2.9.1+cu128"), every_variant=True) as shim:
-        assert yanked(shim, "det") == dict.fromkeys(BUILDS, False)
+        assert [version for version, held in yanked(shim, "det").items() if not held] == [BUILDS[2]]
+        assert shim.journal.warnings == (
+            "det: it has another version for every torch and backend, so the lock file is for machines like"
+            " this one",
+        )
 
 
 def test_without_any_torch_the_page_stays_and_a_line_says_why(index: FakeIndex) -> None:
@@ -105,8 +116,7 @@ def test_without_any_torch_the_page_stays_and_a_line_says_why(index: FakeIndex) 
 
 
 def test_a_pin_without_pytorchs_index_counts(index: FakeIndex) -> None:
-    pinned = ExtensionSettings(pinned=SpecifierSet("==2.8.0+cu128"))
-    with running_shim(index.url, extensions=pinned) as shim:
+    with running_shim(index.url, extensions=asking("torch==2.8.0+cu128")) as shim:
         assert yanked(shim, "det")[BUILDS[0]] is False
 
 
@@ -197,7 +207,7 @@ def test_torch_first_then_the_rest(
     with running_shim(
         index.url,
         machine=lambda: cuda_machine(driver, "8.9") if driver else cpu_machine(),
-        extensions=ExtensionSettings(pinned=pinned_torch([*asked, "det"])),
+        extensions=asking(*asked, "det"),
         torch=TorchSettings(Source(torch.url)),
     ) as shim:
         done = install("pip", folder.parent, folder, shim.index_url, ["det", *asked])

@@ -20,10 +20,10 @@ from variant_index.model.machine import MachineProfile
 from variant_index.selection.choice import TargetTags
 from variant_index.selection.preference import Preference
 from variant_index.simple_api.page import ProjectFile
+from variant_index.torch_index.agreement import FamilyBackend
 from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.decide import (
-    FamilyBackend,
     ReleaseDecision,
     decide,
     family_backend,
@@ -345,7 +345,7 @@ def test_without_torchs_backend_one_of_its_toolkit_or_none_is_taken() -> None:
     far = releases({"0.14.0": ["cpu", "cu130"]}, "torchao")
     assert labels(decided(far, ADA_13, name="torchao", family=torch)) == {"0.14.0": "cpu"}
     only = releases({"0.14.0": ["cu130"]}, "torchao")
-    assert labels(decided(only, ADA_13, name="torchao", family=torch)) == {"0.14.0": "cu130"}
+    assert labels(decided(only, ADA_13, name="torchao", family=torch)) == {"0.14.0": "cu130 held back"}
 
 
 MACHINES = [

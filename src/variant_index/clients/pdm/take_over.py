@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from variant_index.clients.command_line import CommandLine, Syntax, names, read_command_line
+from variant_index.clients.pdm.wishes import pdm_wishes
 from variant_index.clients.plugin import plugged_in
 from variant_index.clients.takeover import PYPI, AsIs, Child, ClientError, Index, NetworkOptions, Takeover
 from variant_index.clients.toml_file import find_upwards, read_toml, tool_table
@@ -85,6 +86,7 @@ def take_over(
         locks=locks,
         quiet=line.given("quiet"),
         patience="PDM_REQUEST_TIMEOUT",
+        wishes=lambda: pdm_wishes(line, project, lock_file),
     )
 
 

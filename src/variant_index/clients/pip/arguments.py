@@ -29,6 +29,7 @@ _READ: Final = _TAKEN | {
     *("verbose", "requirement", "constraint", "build-constraint", "ignore-requires-python"),
     *("dest", "dry-run", "output", "prefix", "root", "target", "user", "wheel-dir"),
     *("platform", "python-version", "implementation", "abi"),
+    *("editable", "force-reinstall", "ignore-installed", "pre", "upgrade", "upgrade-strategy"),
 }
 
 
@@ -48,6 +49,7 @@ class PipArguments:
         options: long name -> the values given, in order (a flag's value is `""`), for every option that
             matters to us; the alias `--pypi-url` counts as `index-url`, `--default-timeout` as `timeout`.
         position: where in `passed` the command stands, None when there is none.
+        positional: what is no option behind the command: requirements, mostly.
     """
 
     original: tuple[str, ...]
@@ -55,6 +57,7 @@ class PipArguments:
     command: str | None
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
     position: int | None = None
+    positional: tuple[str, ...] = ()
 
     def passed_with(self, *words: str) -> tuple[str, ...]:
         """Return `passed` with an option behind the command, which there must be."""
@@ -111,6 +114,7 @@ def parse_arguments(arguments: Sequence[str], *, taken: frozenset[str] = _TAKEN)
     """
     command: str | None = None
     position: int | None = None
+    positional: list[str] = []
     passed: list[str] = []
     options: dict[str, list[str]] = {}
     rest = iter(arguments)
@@ -122,7 +126,9 @@ def parse_arguments(arguments: Sequence[str], *, taken: frozenset[str] = _TAKEN)
                 if command is not None:
                     position = len(passed)
                     passed.append(command)
-            passed += rest
+            behind = list(rest)
+            positional += behind
+            passed += behind
         elif argument.startswith("--"):
             _long(argument, rest, passed, options, taken, general=command is None)
         elif argument.startswith("-") and argument != "-":
@@ -130,9 +136,11 @@ def parse_arguments(arguments: Sequence[str], *, taken: frozenset[str] = _TAKEN)
         else:
             if command is None:
                 command, position = argument, len(passed)
+            else:
+                positional.append(argument)
             passed.append(argument)
     frozen = {name: tuple(values) for name, values in options.items()}
-    return PipArguments(tuple(arguments), tuple(passed), command, frozen, position)
+    return PipArguments(tuple(arguments), tuple(passed), command, frozen, position, tuple(positional))
 
 
 def _long(

@@ -12,6 +12,7 @@ from variant_index.clients.pip.arguments import PipArguments, parse_arguments
 from variant_index.clients.pip.configuration import PipConfiguration, read_configuration
 from variant_index.clients.pip.environment import child_settings
 from variant_index.clients.pip.interpreter import Interpreter
+from variant_index.clients.pip_tools.wishes import pip_tools_wishes
 from variant_index.clients.requirements_sources import refuse_sources_in
 from variant_index.clients.script_python import python_of_script
 from variant_index.clients.takeover import AsIs, Child, ClientError, Index, NetworkOptions, Takeover
@@ -105,6 +106,7 @@ def take_over(
         locks=compiles,
         quiet=line.given("quiet"),
         patience="" if configuration.value(pip, "timeout", "default-timeout") else "PIP_TIMEOUT",
+        wishes=lambda: pip_tools_wishes(line, directory, environment, compiles=compiles),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from variant_index.clients.command_line import Syntax, names, read_command_line
 from variant_index.clients.plugin import plugged_in
+from variant_index.clients.poetry.wishes import poetry_wishes
 from variant_index.clients.takeover import PYPI, AsIs, Child, ClientError, Index, NetworkOptions, Takeover
 from variant_index.clients.toml_file import find_upwards, read_toml, tool_table
 from variant_index.errors import printable
@@ -80,6 +81,7 @@ def take_over(
         locks=line.words[0] in _LOCKS or not (project.parent / "poetry.lock").exists(),
         quiet=line.given("quiet"),
         patience="POETRY_REQUESTS_TIMEOUT",
+        wishes=lambda: poetry_wishes(line, project),
     )
 
 

@@ -24,6 +24,7 @@ from variant_index.clients.takeover import (
 from variant_index.clients.toml_file import find_upwards
 from variant_index.clients.uv.configuration import UvConfiguration, read_configuration
 from variant_index.clients.uv.options import RUN_SYNTAX, SYNTAX
+from variant_index.clients.uv.wishes import uv_wishes
 from variant_index.errors import printable
 
 __all__ = ["take_over", "uv_environment", "uv_index"]
@@ -134,6 +135,7 @@ def _taken_over(
         quiet=line.given("quiet"),
         warnings=warnings,
         patience="UV_HTTP_TIMEOUT",
+        wishes=lambda: uv_wishes(words, line, environment, configuration, base),
     )
 
 
