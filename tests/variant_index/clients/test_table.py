@@ -18,6 +18,7 @@ import pytest
 
 from tests.making import make_wheel
 from tests.variant_index.clients.recipes import RECIPES, Recipe, Requirements, locked_hashes
+from tests.variant_index.clients.tables import NONE, check_table
 from tests.variant_index.clients.workshop import Workshop, install_tools
 from tests.variant_index.shim.family import NAME
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
@@ -33,9 +34,6 @@ pytestmark = [
     pytest.mark.skipif(sys.version_info < (3, 11), reason="pipx 1.18 needs Python 3.11"),
 ]
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "clients.md"
-BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
-NONE = "—"
 KEEP = "VARIANT_INDEX_KEEP_ADDRESS"
 
 Cell = Callable[[Recipe, Workshop, str], str]
@@ -253,12 +251,5 @@ def test_the_table(tmp_path: Path, tools: Path) -> None:
         rows = list(beside.map(lambda kind: measure(kind, tmp_path / kind.__name__, tools), RECIPES))
     wrong = "\n".join(log for _, logs in rows for log in logs)
     assert not wrong, wrong
-    lines = [["", *(kind.title for kind in RECIPES)], ["---"] * (len(RECIPES) + 1)]
-    lines += [[title, *(cells[row] for cells, _ in rows)] for row, title in enumerate(ROWS)]
-    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    text = DOCUMENT.read_text()
-    before, _, rest = text.partition(BEGIN)
-    committed, _, after = rest.partition(END)
-    if os.environ.get("VARIANT_INDEX_UPDATE_DOCS") == "1":
-        DOCUMENT.write_text(f"{before}{BEGIN}{table}{END}{after}")
-    assert committed == table
+    cells = [[title, *(cells[row] for cells, _ in rows)] for row, title in enumerate(ROWS)]
+    check_table("clients", [["", *(kind.title for kind in RECIPES)], *cells])

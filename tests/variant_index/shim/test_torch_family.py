@@ -250,9 +250,7 @@ def served(torch: FakeTorch, tmp_path: Path) -> Iterator[Served]:
 
         journal = Journal()
         sources = [Source(index.url), Source.find_links(str(own.parent))]
-        server = ShimServer(
-            sources, Network(), machine, lambda: TAGS, journal, torch=settings(torch)
-        )
+        server = ShimServer(sources, Network(), machine, lambda: TAGS, journal, torch=settings(torch))
         with server:
             yield Served(server.index_url, journal, asked)
 

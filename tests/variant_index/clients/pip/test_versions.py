@@ -32,7 +32,7 @@ OPTIONS = """if True:
 """
 
 
-@pytest.fixture(scope="module", params=["22.0.4", "22.3", "23.2.1", "24.0", "25.0.1", "26.0"])
+@pytest.fixture(scope="module", params=["22.0.4", "23.2.1", "24.0", "25.0.1", "26.0"])
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment with one version of pip, from the package registry."""
     version: str = request.param
