@@ -29,6 +29,8 @@ def explanation_text(report: ExplainReport) -> str:
             *_source(report),
             *_newer(report),
             *_platforms(report),
+            *_markers(report),
+            *_hidden(report),
             *_notes(report),
         )
     )
@@ -36,16 +38,24 @@ def explanation_text(report: ExplainReport) -> str:
 
 def _release(report: ExplainReport) -> Iterable[str]:
     if report.version is None:
-        yield f"No release of {report.name} matches {printable(report.requirement)}."
+        if report.source is None:
+            yield f"No source that was asked has project {report.name}."
+        elif not report.newer:
+            yield f"There is no release of {report.name}."
+        else:
+            yield f"No release of {report.name} matches {printable(report.requirement)}."
         return
     yield f"{report.name} {report.version}"
     yield ""
+    from variant_index.shim.version_choice import HELD_BACK
+
+    held = next((one.reason for one in report.candidates if one.reason.startswith(HELD_BACK)), "")
     rows = [
         (
             "*" if one.rank == 1 else " ",
             str(one.rank or "-"),
             one.label or "(none)",
-            one.reason,
+            HELD_BACK.rstrip(": ") if held and one.reason == held else one.reason,
             printable(one.filename),
         )
         for one in report.candidates
@@ -54,7 +64,13 @@ def _release(report: ExplainReport) -> Iterable[str]:
     if report.selected is not None:
         table[1] = coloured(table[1], "green", bold=True)
     yield from table
-    if report.selected is None:
+    if report.selected is not None:
+        return
+    if held:
+        pin = f"{report.name}=={report.version}"
+        yield f"{held[0].upper()}{held[1:]}."
+        yield f"Installers take this release only where it is pinned: {pin}"
+    else:
         yield "Nothing of this release can be installed here."
 
 
@@ -93,6 +109,27 @@ def _platforms(report: ExplainReport) -> Iterable[str]:
             for one in report.platforms
         ]
     )
+
+
+def _markers(report: ExplainReport) -> Iterable[str]:
+    if not report.markers:
+        return
+    yield ""
+    yield "Its requirements with variant markers, and what installers see of them:"
+    yield from _columns(
+        [
+            ("  " + printable(one.requirement, 200), "->", printable(one.becomes or "(dropped)", 200))
+            for one in report.markers
+        ]
+    )
+
+
+def _hidden(report: ExplainReport) -> Iterable[str]:
+    if not report.hidden:
+        return
+    yield ""
+    yield "Wheels that installers do not see:"
+    yield from _columns([("  " + printable(one.filename), one.reason) for one in report.hidden])
 
 
 def _notes(report: ExplainReport) -> Iterable[str]:

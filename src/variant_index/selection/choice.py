@@ -29,6 +29,9 @@ _PLAIN_KEY: SortKey = (END, END)
 
 _SHOWN_REFUSALS = 2
 
+_DEFAULT = "the default wheel, taken where no variant fits"
+_ORDINARY = "an ordinary wheel"
+
 _OTHER_TAGS = "for another Python or platform, tags "
 
 _RELEASE = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}", re.ASCII)
@@ -187,7 +190,9 @@ def choose(
         supported: what the machine supports, as `priorities` takes it.
         tags: the target interpreter's tags.
     """
-    judge = _judge(document, supported)
+    wheels = list(wheels)
+    plain = _DEFAULT if any(wheel.label for wheel in wheels) else _ORDINARY
+    judge = _judge(document, supported, plain)
     verdicts: dict[str, _Verdict] = {}
     fitting: list[tuple[tuple[SortKey, bool, str, int, str], WheelFilename]] = []
     refused: list[Candidate] = []
@@ -231,12 +236,12 @@ class _Verdict(NamedTuple):
     reason: str
 
 
-def _judge(document: VariantsDocument | None, supported: Properties) -> Callable[[str], _Verdict]:
+def _judge(document: VariantsDocument | None, supported: Properties, plain: str) -> Callable[[str], _Verdict]:
     placed = priorities(document, supported) if document is not None else {}
 
     def judge(label: str) -> _Verdict:
         if not label:
-            return _Verdict(_PLAIN_KEY, "the default wheel, taken where no variant fits")
+            return _Verdict(_PLAIN_KEY, plain)
         if document is None:
             return _Verdict(None, "the release has no usable variants document")
         properties = document.variants.get(label)

@@ -45,7 +45,8 @@ def check_local(sources: Sequence[Source], *, strict: bool = False) -> None:
 
     Args:
         sources: all sources of a command.
-        strict: whether every find-links location must be there.
+        strict: whether every find-links location must be there, and the folder of an index itself be named
+            instead of one around it.
 
     Raises:
         SourceError: one is missing; it is named.
@@ -53,7 +54,14 @@ def check_local(sources: Sequence[Source], *, strict: bool = False) -> None:
     missing = []
     for source in sources:
         path = local_path(source.url)
-        if path is None or path.exists():
+        if path is None:
+            continue
+        if path.exists():
+            if strict and source.kind == "index" and _is_around_an_index(path):
+                inner = f"{source.url.rstrip('/')}/simple"
+                raise SourceError(
+                    f"index {printable(source.url)}: its pages are in {printable(inner)}, name that"
+                )
             continue
         if strict or source.kind == "index":
             raise SourceError(f"{source.kind} {printable(source.url)}: no such folder")
@@ -62,6 +70,15 @@ def check_local(sources: Sequence[Source], *, strict: bool = False) -> None:
         raise SourceError(
             f"find-links {printable(missing[0].url)}: no such file or folder, and there is no other source"
         )
+
+
+def _is_around_an_index(folder: Path) -> bool:
+    """Tell whether a folder is no index but holds one, as `variant-index build --out` makes it."""
+    inner = folder / "simple"
+    names = [name for name, _ in _PAGES]
+    if any((folder / name).exists() for name in names) or not any((inner / name).exists() for name in names):
+        return False
+    return any((project / name).exists() for project in inner.iterdir() for name in names)
 
 
 def read_local_page(folder: Path) -> RawPage | None:

@@ -232,6 +232,29 @@ def test_a_release_held_back_says_why(
     behind: FakeIndex, gpu: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", f"{NAME}>1", "-i", behind.url, "--machine", gpu]) == 1
-    out = capsys.readouterr().out
-    assert f"held back: {NAME} 2.0 has no build for this machine's GPU" in out
-    assert "1.0 (cu126) uses it, VARIANT_INDEX_PREFER=version takes the newest" in out
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2:4] for line in lines[3:5]] == [["held", "back"]] * 2
+    (said,) = (line for line in lines if line.startswith("Held back: "))
+    assert said.startswith(
+        f"Held back: {NAME} 2.0 has no build for this machine's GPU (cu130 needs CUDA ≥ 13.0"
+    )
+    assert said.endswith("1.0 (cu126) uses it, VARIANT_INDEX_PREFER=version takes the newest.")
+    assert f"Installers take this release only where it is pinned: {NAME}==2.0" in lines
+    assert main(["explain", f"{NAME}>1", "-i", behind.url, "--machine", gpu, "--json"]) == 1
+    candidates = json.loads(capsys.readouterr().out)["candidates"]
+    assert all(
+        one["reason"].startswith(f"held back: {NAME} 2.0 has no")
+        for one in candidates
+        if one["label"] == "null"
+    )
+    assert main(["explain", NAME, "-i", behind.url, "--machine", gpu, "--json"]) == 0
+    (newer,) = json.loads(capsys.readouterr().out)["newer"]
+    assert newer["reason"].startswith(f"held back: {NAME} 2.0 has no build")
+
+
+def test_a_project_without_files(index: FakeIndex, capsys: pytest.CaptureFixture[str]) -> None:
+    index.add_project("empty", [])
+    assert main(["explain", "empty", "-i", index.url]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == "There is no release of empty."
+    assert main(["explain", "missing", "-i", index.url]) == 1
+    assert capsys.readouterr().out == "No source that was asked has project missing.\n"

@@ -239,6 +239,10 @@ def test_a_folder_is_an_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     report, _ = explain(capsys, NAME, "-i", "site/simple")
     assert report["selected"]["label"] == "cu126"
     assert report["source"]["url"] == (tmp_path / "site" / "simple").as_uri()
+    # The folder that was named to `build` is not the index.
+    assert main(["explain", NAME, "-i", "site"]) == 2
+    url = (tmp_path / "site").as_uri()
+    assert capsys.readouterr().err == f"error: index {url}: its pages are in {url}/simple, name that\n"
 
 
 @posix_only

@@ -75,6 +75,25 @@ def test_a_build_without_hardware_support_is_explained_by_what_does_not_fit() ->
     )
 
 
+def test_the_default_wheel_is_named_once_and_explained_by_what_does_not_fit() -> None:
+    choice = _choose(_FAMILY[0], _FAMILY[2], document=_document(), machine={})
+    assert choice.explanation == "no variant fits: cu126 needs CUDA ≥ 12.6, no NVIDIA driver or GPU found"
+    assert _choose(_FAMILY[0]).explanation == "an ordinary wheel"
+
+
+@pytest.mark.parametrize(
+    ("wheels", "before"),
+    [
+        (["x-1-2-py3-none-any.whl", *_FAMILY[1:3]], "cu126, null"),
+        (["x-1-2-py3-none-any.whl", _FAMILY[1], _FAMILY[4]], "null"),
+        (["x-1-2-py3-none-any-null.whl", _FAMILY[0], _FAMILY[3], _FAMILY[4]], "cu128"),
+    ],
+)
+def test_a_higher_build_number_is_the_reason(wheels: list[str], before: str) -> None:
+    choice = _choose(*wheels, document=_document())
+    assert choice.explanation == f"its build number goes before that of {before}"
+
+
 def test_a_variant_that_fits_is_explained_by_its_own_reason() -> None:
     choice = _choose(*_FAMILY, document=_document())
     assert choice.selected is not None
@@ -266,6 +285,5 @@ def test_why_no_other_fits_is_about_the_hardware() -> None:
     ]
     choice = choose(map(WheelFilename.parse, names), parsed, {}, TargetTags(["py3-none-x86_64"]))
     assert choice.explanation == (
-        "needs no particular hardware; no other fits:"
-        " cu13 needs CUDA ≥ 13.0, no NVIDIA driver or GPU found"
+        "needs no particular hardware; no other fits: cu13 needs CUDA ≥ 13.0, no NVIDIA driver or GPU found"
     )

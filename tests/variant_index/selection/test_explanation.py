@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.documents import documents, supported
 from tests.making import document
+from variant_index.detection.named import named_machine
 from variant_index.model.document import parse_document
 from variant_index.selection.explanation import explain_match, explain_mismatch
 from variant_index.selection.ordering import priorities, sort_key
@@ -65,6 +66,16 @@ def _why(properties: Nested, machine: Nested) -> str | None:
             "needs CUDA < 12.0, the driver's CUDA version is not known",
         ),
         ({}, {"nvidia": {_LOWER: ["12.0"]}}, "needs CUDA ≥ 12.0, no NVIDIA driver or GPU found"),
+        (
+            {"nvidia": {_UPPER: ["30.20", "12", "11"]}},
+            {"nvidia": {_LOWER: ["12.0"]}},
+            "needs CUDA ≥ 12.0, driver is below 11",
+        ),
+        (
+            {"nvidia": {_LOWER: ["30.20", "30.19"]}},
+            {"nvidia": {_UPPER: ["12.0"]}},
+            "needs CUDA < 12.0, driver supports 30.20 or newer",
+        ),
         ({}, {"amd": {"gfx_arch": ["gfx942"]}}, "needs GPU gfx942, no AMD GPU found"),
         ({}, {"intel": {"device_ip": ["1"]}}, "needs intel :: device_ip = 1, no Intel GPU found"),
         (
@@ -107,6 +118,11 @@ def _why(properties: Nested, machine: Nested) -> str | None:
         (_GPU, {}, "needs no particular hardware"),
         (_GPU, {"nvidia": {_LOWER: ["12.7", "12"]}}, "CUDA ≥ 12.7 (driver supports 12.8)"),
         (_GPU, {"nvidia": {_UPPER: ["13.0"]}}, "CUDA < 13.0 (driver is below 12.9)"),
+        (
+            {"nvidia": {_LOWER: ["30.20", "13.0"]}},
+            {"nvidia": {_LOWER: ["13.0"]}},
+            "CUDA ≥ 13.0 (driver supports 30.20 or newer)",
+        ),
         (
             _GPU,
             {"nvidia": {_SM: ["80_real", "86_real"], _LOWER: ["12.8"]}},
@@ -168,3 +184,11 @@ def test_known_features_with_unheard_of_values(
     reason = _why({name[0]: {name[1]: wanted}}, {name[0]: {name[1]: has}})
     assert reason is not None
     assert reason.isprintable()
+
+
+def test_a_driver_that_is_newer_than_all_listed_versions() -> None:
+    machine = {
+        namespace: {feature: list(values) for feature, values in features.items()}
+        for namespace, features in named_machine("cuda99.9").supported().items()
+    }
+    assert _why({"nvidia": {_LOWER: ["12.8"]}}, machine) == "CUDA ≥ 12.8 (driver supports 30.20 or newer)"
