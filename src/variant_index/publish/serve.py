@@ -141,7 +141,7 @@ class IndexHandler(BaseHTTPRequestHandler):
         if parts is None or len(parts) > (4 if parts[0] == "files" else 3):
             self._fail(HTTPStatus.NOT_FOUND, "not found", body)
         elif parts in ([""], ["simple"]):
-            self._redirect("/simple/", body)
+            self._redirect("simple/", body)
         elif parts[0] == "files" and len(parts) == 4 and parts[-1]:
             self._file(parts, body)
         elif parts[0] != "simple":
@@ -153,7 +153,7 @@ class IndexHandler(BaseHTTPRequestHandler):
 
     def _page(self, parts: list[str], body: bool) -> None:
         if len(parts) == 2 and parts[1] != canonical_name(parts[1]):
-            self._redirect(f"/simple/{quote(canonical_name(parts[1]), safe='')}/", body)
+            self._redirect(f"../{quote(canonical_name(parts[1]), safe='')}/", body)
             return
         types = self.server.page_types()
         kind = negotiate(self.headers.get("Accept"), types)
@@ -168,7 +168,7 @@ class IndexHandler(BaseHTTPRequestHandler):
             self._send(parts, kind, body)
             return
         if len(parts) == 2 and self.server.root.joinpath(*parts).is_dir():
-            self._redirect(f"/simple/{quote(canonical_name(parts[1]), safe='')}/", body)
+            self._redirect(f"{quote(canonical_name(parts[1]), safe='')}/", body)
             return
         self._fail(HTTPStatus.NOT_FOUND, "not found", body)
 
@@ -241,6 +241,7 @@ class IndexHandler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _redirect(self, to: str, body: bool) -> None:
+        """Send the client to a relative address, which is right below any path of a proxy's."""
         self._short(HTTPStatus.FOUND, "", body, ("Location", to))
 
     def _fail(self, status: HTTPStatus, message: str, body: bool) -> None:

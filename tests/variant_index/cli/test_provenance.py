@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,9 +22,9 @@ workflow = "release.yml"
 """
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, command: str = "provenance") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "variant_index.cli", "provenance", *map(str, arguments)],
+        [sys.executable, "-m", "variant_index.cli", command, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -59,11 +60,47 @@ def test_a_published_file_is_shown_to_come_from_its_workflow(tmp_path: Path, pol
         )
         report = ProvenanceReport.model_validate_json(run(source, "--policy", policy, "--json").stdout)
         assert report.files[0].object == str(place)
+        if suffix == ".publish.attestation":
+            _verified_and_published(source, policy)
         place.unlink()
     # The same bytes under another name are another file.
     renamed = source.rename(tmp_path / "pypi_attestations-0.0.20.tar.gz")
     shutil.copy(DATA, tmp_path / f"{renamed.name}.provenance")
     assert "another file" in run(renamed, "--policy", policy).stderr
+
+
+def _verified_and_published(source: Path, policy: Path) -> None:
+    """By each command that publishes; the object names who was found to have signed."""
+    for command in ("build", "add"):
+        out = source.with_name(command)
+        options = (source, "--out", out, "--base-url", "https://x.example", "--verify-provenance", policy)
+        done = run(*options, command=command)
+        assert done.returncode == 0, done.stderr
+        (place,) = out.glob("files/*/*/*.provenance")
+        (bundle,) = json.loads(place.read_bytes())["attestation_bundles"]
+        assert bundle["publisher"] == {
+            "kind": "GitHub",
+            "repository": "trailofbits/pypi-attestations",
+            "workflow": "release.yml",
+        }
+
+
+def test_what_is_not_attested_is_not_published(
+    tmp_path: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    bare = make_wheel(tmp_path / "in", "demo-1.0-py3-none-any.whl")
+    os.utime(bare, (1, 1))
+    # With links, when a file was made does not count: it is known to the next build at once.
+    assert run(bare, "--out", tmp_path / "out", "--link", command="build").returncode == 0
+    for command, options in (("build", ("--link",)), ("add", ())):
+        out = tmp_path / command
+        for place in (tmp_path / "out", out):  # what was published without looking is looked at
+            done = run(bare, "--out", place, "--verify-provenance", policy, *options, command=command)
+            assert (done.returncode, "has no attestation beside it" in done.stderr) == (2, True), done.stderr
+        assert not list(out.glob("files/*"))
+        done = run(bare, "--out", out, "--verify-provenance", tmp_path / "none", command=command)
+        assert (done.returncode, "No such file" in done.stderr) == (2, True)
 
 
 def test_each_file_is_told_what_it_lacks(tmp_path: Path, policy: Path) -> None:

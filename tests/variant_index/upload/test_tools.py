@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.making import make_wheel
 from tests.variant_index.publish.clients import client_environment, installed_file, pip_install
 from tests.variant_index.publish.family import CU128, make_variant
 from tests.variant_index.publish.folder.crash import consistent_pages
+from tests.variant_index.publish.test_provenance import BASE, attest
 from tests.variant_index.upload.sending import TOKEN, upload_form
 
 _TWINE = "twine==7.0.0"
@@ -33,12 +35,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, *options: str) -> Iterator[Server]:
     token = folder / "token"
     token.write_text(f"{TOKEN}\n")
     token.chmod(0o600)
     process = subprocess.Popen(
-        [*_SERVE, folder / "out", "--port", "0", "--upload", "--token-file", token],
+        [*_SERVE, folder / "out", "--port", "0", "--upload", "--token-file", token, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,6 +123,44 @@ def twine(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(place / ("Scripts" if os.name == "nt" else "bin") / "twine")
 
 
+def attested(folder: Path, out: Path) -> tuple[list[str], Callable[[], None]]:
+    """Return two files with an attestation each, as arguments, and what checks that these are published."""
+    files = [
+        make_variant(folder / "in", "vdemo-1.0+local.1-py3-none-any-cu128.whl", CU128),
+        make_wheel(folder / "in", "vdemo-1.0+local.1-py3-none-any.whl"),
+    ]
+    made = [attest(file, alone=True) for file in files]
+
+    def check() -> None:
+        found = [
+            json.loads(place.read_bytes())["attestation_bundles"][0]["attestations"]
+            for place in sorted(out.glob("files/*/*/*.provenance"), key=lambda place: place.name)
+        ]
+        assert found == [[json.loads(one.read_bytes())] for one in made]
+        pages = [place.read_text() for place in out.glob("simple/vdemo/index.*")]
+        assert [page.count(f"{BASE}/files/vdemo/") for page in pages] == [2, 2]
+
+    return [*map(str, files), *map(str, made)], check
+
+
+def test_uv_publishes_attestations(tmp_path: Path) -> None:
+    arguments, check = attested(tmp_path, tmp_path / "out")
+    with serving(tmp_path, "--base-url", BASE) as server:
+        done = uv_publish(tmp_path, server, "--token", TOKEN, *arguments)
+        assert done.returncode == 0, done.stderr
+        check()
+
+
+@pytest.mark.network
+def test_twine_publishes_attestations(twine: str, tmp_path: Path) -> None:
+    arguments, check = attested(tmp_path, tmp_path / "out")
+    with serving(tmp_path, "--base-url", BASE) as server:
+        options = ("--non-interactive", "--disable-progress-bar", "--repository-url", server.url)
+        done = run(tmp_path, twine, "upload", *options, "-u", "x", "-p", TOKEN, "--attestations", *arguments)
+        assert done.returncode == 0, done.stdout
+        check()
+
+
 @pytest.mark.network
 def test_twine(server: Server, twine: str, wheels: list[str], changed: str, tmp_path: Path) -> None:
     options = ("upload", "--non-interactive", "--disable-progress-bar", "--repository-url", server.url)
@@ -187,6 +227,9 @@ def test_killed_while_it_receives(tmp_path: Path, wheels: list[str]) -> None:
     [
         (["--upload"], "--token-file"),
         (["--token-file", "token"], "goes with --upload"),
+        (["--base-url", "https://x"], "--base-url goes with --upload"),
+        (["--upload", "--base-url", "http://x"], "https address"),
+        (["--verify-provenance", "missing"], "missing: No such file"),
         (["--upload", "--token-file", "missing"], "No such file"),
         (["--upload", "--max-upload", "0"], "--max-upload"),
     ],
