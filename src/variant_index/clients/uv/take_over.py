@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -129,7 +130,7 @@ def _taken_over(
     return Takeover(
         (index,),
         child,
-        lambda: _find_python(words, line, environment, base),
+        lambda: _find_python(program, words, line, environment, base),
         _network(line, environment),
         locks=words[:2] == ("pip", "compile"),
         quiet=line.given("quiet"),
@@ -314,7 +315,7 @@ def _network(line: CommandLine, environment: Mapping[str, str]) -> NetworkOption
 
 
 def _find_python(
-    words: tuple[str, ...], line: CommandLine, environment: Mapping[str, str], base: Path
+    program: str, words: tuple[str, ...], line: CommandLine, environment: Mapping[str, str], base: Path
 ) -> str:
     """Ask uv itself for the interpreter: `uv python find`, which looks where the command looks."""
     wanted = line.last("python") or environment.get("UV_PYTHON")
@@ -322,7 +323,10 @@ def _find_python(
     target = words[:2] == ("pip", "compile") and line.last("python-version")
     if target:
         wanted = str(target)
-    uv = shutil.which("uv") or "uv"
+    folder, name = os.path.split(program)
+    beside = os.path.join(folder, re.sub("^uvx", "uv", name))  # noqa: PTH118 - a path would lose its ./
+    found = shutil.which(beside, path=environment.get("PATH", os.defpath))
+    uv = beside if found is None else str(Path(found).absolute())
     command = [uv, "python", "find", *(["--system"] if system or words[0] == "tool" else [])]
     command += [wanted] if wanted else []
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,21 @@ def test_options_of_the_program_that_is_run_are_its_own(tmp_path: Path) -> None:
     assert isinstance(uvx, Takeover)
     assert child(uvx, tmp_path).command == ("uvx", "x", "--torch-backend")
     assert uvx.indexes[0].urls == ("http://a/", PYPI)
+
+
+@pytest.mark.parametrize("program", ["uv", "uvx", "./uv", "./uvx"])
+def test_the_uv_that_is_run_is_asked_for_the_interpreter(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not be on PATH."""
+    monkeypatch.chdir(Path(sys.executable).parent)
+    named = program if program.startswith(".") else str(Path(sys.executable).with_name(program))
+    words = ("ruff",) if program.endswith("x") else ("--directory", str(tmp_path), "pip", "install", "x")
+    words = (*words[:-1], "--python", sys.executable, words[-1])
+    variables = {"PATH": str(tmp_path), "UV_NO_CONFIG": "1", "HOME": str(tmp_path)}
+    found = take_over(named, words, variables, Path.cwd(), allow_loopback_lock=False)
+    assert isinstance(found, Takeover)
+    assert Path(found.python()).samefile(sys.executable)
 
 
 def test_locks_list_every_variant(tmp_path: Path) -> None:
