@@ -200,6 +200,7 @@ def _explainer(
     from variant_index.shim.expected_torch import ExpectedTorch
     from variant_index.shim.explainer import Explainer
     from variant_index.shim.extension_builds import ExtensionBuilds
+    from variant_index.shim.settle import MarkerSettler
     from variant_index.shim.torch_family import TorchFamily
     from variant_index.shim.torch_requirement import TorchRequirements
     from variant_index.shim.verification import WheelVerifier
@@ -230,6 +231,7 @@ def _explainer(
         Upstream(options.sources(), network, routing),
         SidecarReader(network),
         WheelVerifier(wheels),
+        MarkerSettler(wheels, network),
         machine=lambda: detection.profile(partial(say, "warning"), target.platforms),
         tags=tags,
         family=family,
@@ -260,6 +262,8 @@ def _report(wanted: Wanted, answer: Explanation | VariantIndexError | None) -> E
     from variant_index.model.explain_report import (
         CandidateReport,
         ExplainReport,
+        HiddenReport,
+        MarkerReport,
         NewerReport,
         PlatformReport,
         SelectedReport,
@@ -300,5 +304,10 @@ def _report(wanted: Wanted, answer: Explanation | VariantIndexError | None) -> E
             PlatformReport(tags=one.tags, label=one.label, filename=one.filename) for one in answer.platforms
         ],
         notes=[*answer.notes, *([hint] if hint else [])],
+        markers=[MarkerReport(requirement=one.requirement, becomes=one.becomes) for one in answer.markers],
+        hidden=[
+            HiddenReport(version=str(one.version), filename=one.filename, reason=one.reason)
+            for one in answer.hidden
+        ],
         **asked,
     )

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["CandidateReport", "ExplainListReport", "ExplainReport", "NewerReport", "PlatformReport"]
-__all__ += ["SelectedReport", "SourceReport"]
+__all__ = ["CandidateReport", "ExplainListReport", "ExplainReport", "HiddenReport", "MarkerReport"]
+__all__ += ["NewerReport", "PlatformReport", "SelectedReport", "SourceReport"]
 
 
 class _Strict(BaseModel):
@@ -88,6 +88,32 @@ class PlatformReport(_Strict):
     filename: str | None
 
 
+class MarkerReport(_Strict):
+    """What became of one requirement of the selected wheel that has a variant marker.
+
+    Attributes:
+        requirement: as the wheel has it.
+        becomes: the requirement as installers see it, with what is left of its marker; null when dropped.
+    """
+
+    requirement: str
+    becomes: str | None
+
+
+class HiddenReport(_Strict):
+    """A wheel that installers do not see.
+
+    Attributes:
+        version: its release.
+        filename: its name in the index.
+        reason: why it is hidden, one line.
+    """
+
+    version: str
+    filename: str
+    reason: str
+
+
 class ExplainReport(_Strict):
     """The choice for one project.
 
@@ -103,6 +129,8 @@ class ExplainReport(_Strict):
         newer: the releases that are newer than the chosen one, newest first.
         platforms: the wheel for each set of compatibility tags in the release.
         notes: what else matters to the choice, one line each.
+        markers: the requirements of the selected wheel that have variant markers.
+        hidden: the wheels that are hidden, in that release and in newer ones that match.
         ignored: why nothing is to be installed (the requirement's marker is false), null otherwise.
         error: why there is no answer (an index failed), null otherwise.
     """
@@ -117,6 +145,8 @@ class ExplainReport(_Strict):
     newer: list[NewerReport] = []
     platforms: list[PlatformReport] = []
     notes: list[str] = []
+    markers: list[MarkerReport] = []
+    hidden: list[HiddenReport] = []
     ignored: str | None = None
     error: str | None = None
 

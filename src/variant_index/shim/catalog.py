@@ -23,8 +23,8 @@ from variant_index.shim.file_table import FileTable
 from variant_index.shim.journal import Journal
 from variant_index.shim.local_wheels import LocalWheels
 from variant_index.shim.present import Listed, Presented, present
-from variant_index.shim.replacement import present_settled
-from variant_index.shim.settle import MarkerSettler, SettledWheels
+from variant_index.shim.replacement import settle_page
+from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.spliced import NewHashes, SplicedWheel
 from variant_index.shim.torch_family import TorchFamily, held_back_note, present_family
 from variant_index.shim.verification import ChosenWheel, WheelVerifier
@@ -219,13 +219,16 @@ class Catalog:
             self._journal.hint(hint)
         supported = self._extensions.supported(supported, tags, documents.by_version)
 
-        def by(documents: _Documents, hidden: Mapping[str, str]) -> Presented:
-            return present(page, releases, documents, supported, tags, prefer=self._prefer, hidden=hidden)
-
-        def settle(presented: Presented, documents: _Documents, every: bool) -> SettledWheels:
-            return self._settler.settle(presented, releases, documents, supported, every=every)
-
-        settled = present_settled(by, settle, documents.by_version, self._verifier, releases)
+        settled = settle_page(
+            page,
+            releases,
+            documents.by_version,
+            supported,
+            tags,
+            prefer=self._prefer,
+            verifier=self._verifier,
+            settler=self._settler,
+        )
         presented = settled.presented
         if presented.held_back is not None:
             self._journal.hint(presented.held_back)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -21,38 +21,46 @@ from variant_index.selection.preference import Preference
 from variant_index.shim.extension_builds import ExtensionBuilds
 from variant_index.shim.family_choice import choose_family_release, found_goes_first, passes_over
 from variant_index.shim.origin import Origin, origin_in_family, origin_of
+from variant_index.shim.platforms import PlatformWheel, family_platforms, release_platforms
 from variant_index.shim.present import Listed, Presented, choose_release, held_back_releases
+from variant_index.shim.replacement import SettledPage, settle_page
+from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.torch_family import FamilyProject, TorchFamily, held_back_note
 from variant_index.shim.verification import WheelVerifier, choose_verified
-from variant_index.shim.version_choice import PassedOver, ReleaseVerdict, choose_version, passed_over
+from variant_index.shim.version_choice import (
+    FileVerdict,
+    PassedOver,
+    ReleaseVerdict,
+    choose_version,
+    passed_over,
+)
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.upstream.project import FetchedProject, Upstream
 from variant_index.upstream.releases import Release, Releases, group_releases
 from variant_index.upstream.sidecar import SidecarReader
 
 if TYPE_CHECKING:
+    from variant_index.markers.metadata import MarkerDecision
     from variant_index.model.document import VariantsDocument
     from variant_index.model.machine import MachineProfile
     from variant_index.torch_index.decide import ReleaseDecision
 
-__all__ = ["Explainer", "Explanation", "PlatformWheel"]
-
-_MAX_PLATFORMS: Final = 200
+__all__ = ["Explainer", "Explanation", "HiddenWheel"]
 
 
 @dataclass(frozen=True, slots=True)
-class PlatformWheel:
-    """What this machine's hardware would get on an interpreter and platform.
+class HiddenWheel:
+    """A wheel that installers do not see.
 
     Attributes:
-        tags: the wheel's tag set, `cp312-cp312-manylinux_2_28_x86_64`.
-        label: the best label there, None where no wheel with these tags fits the hardware.
-        filename: that wheel's name, None likewise.
+        version: its release.
+        filename: its name.
+        reason: why it is hidden, one line.
     """
 
-    tags: str
-    label: str | None
-    filename: str | None
+    version: Version
+    filename: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class Explanation:
         platforms: the wheel for each tag set of the release.
         warnings: what was left out and why, one printable line each.
         notes: what helps to understand the choice, one printable line each.
+        markers: what became of the chosen wheel's requirements with variant markers.
+        hidden: the wheels that are hidden in the release and in newer ones that match.
     """
 
     verdict: ReleaseVerdict | None
@@ -75,6 +85,8 @@ class Explanation:
     platforms: tuple[PlatformWheel, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    markers: tuple[MarkerDecision, ...] = ()
+    hidden: tuple[HiddenWheel, ...] = ()
 
 
 class Explainer:
@@ -85,6 +97,7 @@ class Explainer:
         upstream: Upstream,
         sidecars: SidecarReader,
         verifier: WheelVerifier,
+        settler: MarkerSettler,
         *,
         machine: Callable[[], MachineProfile],
         tags: TargetTags,
@@ -100,6 +113,7 @@ class Explainer:
             upstream: the user's sources.
             sidecars: reads variants documents.
             verifier: compares the winners with the documents that they were chosen by.
+            settler: decides variant markers.
             machine: examines the machine; called once, when something depends on it.
             tags: what the target interpreter accepts.
             family: answers for the torch family; None where that comes from the user's sources as well.
@@ -111,6 +125,7 @@ class Explainer:
         self._upstream = upstream
         self._sidecars = sidecars
         self._verifier = verifier
+        self._settler = settler
         self._detect = machine
         self._tags = tags
         self._family = family
@@ -173,7 +188,7 @@ class Explainer:
             verdict.newer
             if verdict
             else passed_over(requirement.specifier, versions, None, project.unusable),
-            _family_platforms(decision) if decision is not None else (),
+            family_platforms(decision) if decision is not None else (),
             (*problems, *project.problems, *project.warnings),
             (note,) if note is not None else (),
         )
@@ -192,14 +207,15 @@ class Explainer:
         )
 
     def _explain_release(self, requirement: Requirement, fetched: FetchedProject) -> Explanation:
-        grouped, coupled = self._coupled(fetched.page)
+        releases = group_releases(fetched.page)
+        grouped, coupled = self._coupled(fetched.page, releases)
         specifier = requirement.specifier
         # Newer releases than those that match decide nothing.
         matching = [
             version for version in grouped.by_version if specifier.contains(version, prereleases=True)
         ]
         relevant = [one for one in grouped.with_variants if matching and one.version <= max(matching)]
-        documents = self._sidecars.read(relevant)
+        documents = self._sidecars.read(releases.with_variants if relevant else ())
         used: Mapping[Version, VariantsDocument] = {}
 
         @cache
@@ -208,12 +224,16 @@ class Explainer:
                 return self._supported()
             return self._extensions.supported(self._supported(), self._tags, documents.by_version)
 
+        # As the shim lists it, so that both agree on what is hidden and on the markers of every wheel.
+        settled = self._settle(fetched.page, releases, documents.by_version, machine()) if relevant else None
+        hidden = settled.hidden if settled is not None else {}
+
         def choose(usable: Mapping[Version, VariantsDocument]) -> ReleaseVerdict | None:
             nonlocal used
             used = dict(usable)
 
             def judge(release: Release) -> Choice:
-                return _judge(release, used, machine, self._tags)
+                return _judge(release, used, machine, self._tags, hidden)
 
             held: Mapping[Version, str] = {}
             if self._prefer == "hardware":
@@ -229,23 +249,57 @@ class Explainer:
                 held_back=held,
             )
 
-        verdict, problems = choose_verified(choose, documents.by_version, self._verifier)
+        usable = settled.documents if settled is not None else {}
+        verdict, problems = choose_verified(choose, usable, self._verifier)
+        if settled is not None:
+            problems = [*settled.presented.warnings, *problems]
         versions = [verdict.release.version] if verdict is not None else sorted(used)[-1:]
         named = [used[version] for version in versions if version in used]
         winner = verdict.selected if verdict is not None else None
+        platforms = (
+            release_platforms(
+                verdict.release, lambda release, tags: _judge(release, used, machine, tags, hidden)
+            )
+            if verdict
+            else ()
+        )
         hints = untrusted_hints(fetched.page.name, named, answered_by(self._profile())) if named else ()
         return Explanation(
             coupled.explained(verdict),
             origin_of(fetched, winner.file if winner is not None else None),
             verdict.newer if verdict else passed_over(specifier, grouped.by_version, None, {}),
-            _platforms(verdict.release, used, machine) if verdict else (),
+            platforms,
             (*fetched.problems, *fetched.page.problems, *coupled.warnings, *documents.problems, *problems),
             (*coupled.notes, *hints),
+            _markers(settled, winner),
+            tuple(
+                HiddenWheel(version, filename, reason)
+                for filename, reason in hidden.items()
+                if (version := releases.of_file[filename].version) in matching
+                and (verdict is None or version >= verdict.release.version)
+            ),
         )
 
-    def _coupled(self, page: ProjectPage) -> tuple[Releases, _Coupled]:
+    def _settle(
+        self,
+        page: ProjectPage,
+        releases: Releases,
+        documents: Mapping[Version, VariantsDocument],
+        supported: Properties,
+    ) -> SettledPage:
+        return settle_page(
+            page,
+            releases,
+            documents,
+            supported,
+            self._tags,
+            prefer=self._prefer,
+            verifier=self._verifier,
+            settler=self._settler,
+        )
+
+    def _coupled(self, page: ProjectPage, releases: Releases) -> tuple[Releases, _Coupled]:
         """Sort a page's files into releases, those for another torch held back as the shim does it."""
-        releases = group_releases(page)
         if self._extensions is None or not self._extensions.concerns(releases):
             return releases, _Coupled()
         plain = Presented(page.name, tuple(map(Listed, page.files)), ())
@@ -282,23 +336,17 @@ def _judge(
     documents: Mapping[Version, VariantsDocument],
     machine: Callable[[], Properties],
     tags: TargetTags,
+    hidden: Mapping[str, str],
 ) -> Choice:
     supported = machine() if release.has_variants else {}
-    return choose_release(release, documents.get(release.version), supported, tags)
+    return choose_release(release, documents.get(release.version), supported, tags, hidden)
 
 
-def _platforms(
-    release: Release, documents: Mapping[Version, VariantsDocument], machine: Callable[[], Properties]
-) -> tuple[PlatformWheel, ...]:
-    """Choose for each tag set of a release as if the interpreter took exactly that."""
-    found = []
-    for tags in sorted({wheel.tag_set for wheel in release.wheels})[:_MAX_PLATFORMS]:
-        wheels = {wheel: file for wheel, file in release.wheels.items() if wheel.tag_set == tags}
-        one = "-".join(part.partition(".")[0] for part in tags.lower().split("-"))
-        winner = _judge(replace(release, wheels=wheels), documents, machine, TargetTags([one])).selected
-        label, name = (winner.wheel.label, winner.wheel.filename) if winner else (None, None)
-        found.append(PlatformWheel(tags, label, name))
-    return tuple(found)
+def _markers(settled: SettledPage | None, winner: FileVerdict | None) -> tuple[MarkerDecision, ...]:
+    if settled is None or winner is None:
+        return ()
+    spliced = settled.spliced.get(winner.file.url)
+    return spliced.decisions if spliced is not None else ()
 
 
 def _is_labelled(file: ProjectFile) -> bool:
@@ -310,17 +358,3 @@ def _is_labelled(file: ProjectFile) -> bool:
 
 def _decision(project: FamilyProject, version: Version) -> ReleaseDecision | None:
     return next((one for one in project.decisions if one.version == version), None)
-
-
-def _family_platforms(decision: ReleaseDecision) -> tuple[PlatformWheel, ...]:
-    """Return the chosen backend's wheel for each tag set of the release."""
-    others = (*decision.pinnable, *decision.refused)
-    builds = [*decision.chosen, *(verdict.build for verdict in others)]
-    found: dict[str, PlatformWheel] = {}
-    for build in builds:
-        tags = build.wheel.tag_set
-        if build.backend == decision.backend:
-            found.setdefault(tags, PlatformWheel(tags, build.folder, build.file.filename))
-    for build in builds:
-        found.setdefault(build.wheel.tag_set, PlatformWheel(build.wheel.tag_set, None, None))
-    return tuple(found[tags] for tags in sorted(found)[:_MAX_PLATFORMS])

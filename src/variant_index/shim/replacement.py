@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import Version
 
 from variant_index.errors import printable
-from variant_index.shim.present import Presented
-from variant_index.shim.settle import SettledWheels
+from variant_index.model.properties import Properties
+from variant_index.selection.choice import TargetTags
+from variant_index.selection.preference import Preference
+from variant_index.shim.present import Presented, present
+from variant_index.shim.settle import MarkerSettler, SettledWheels
 from variant_index.shim.spliced import SplicedWheel
 from variant_index.shim.verification import WheelVerifier, present_verified
+from variant_index.simple_api.page import ProjectPage
 from variant_index.upstream.releases import Release, Releases
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
-__all__ = ["SettledPage", "present_settled"]
+__all__ = ["SettledPage", "present_settled", "settle_page"]
 
 _Documents = Mapping[Version, "VariantsDocument"]
 
@@ -48,6 +52,41 @@ class SettledPage:
     documents: _Documents
     spliced: Mapping[str, SplicedWheel]
     hidden: Mapping[str, str]
+
+
+def settle_page(
+    page: ProjectPage,
+    releases: Releases,
+    documents: _Documents,
+    supported: Properties,
+    tags: TargetTags,
+    *,
+    prefer: Preference,
+    verifier: WheelVerifier,
+    settler: MarkerSettler,
+) -> SettledPage:
+    """Decide what to list of a page, down to the variant markers of every wheel.
+
+    Args:
+        page: the upstream page.
+        releases: the same page, sorted.
+        documents: the usable variants documents.
+        supported: what the machine supports.
+        tags: the target interpreter's tags.
+        prefer: what comes first, a build that uses the hardware or the newest release.
+        verifier: compares wheels with the documents that they were chosen by.
+        settler: decides markers.
+
+    Raises:
+        UnreachableError: as `MarkerSettler.settle`.
+    """
+    return present_settled(
+        lambda usable, hidden: present(page, releases, usable, supported, tags, prefer=prefer, hidden=hidden),
+        lambda presented, used, every: settler.settle(presented, releases, used, supported, every=every),
+        documents,
+        verifier,
+        releases,
+    )
 
 
 def present_settled(

@@ -195,7 +195,7 @@ class _Unread(WheelReader):
 _UNREAD = _Unread(Network())
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.sets(st.sampled_from(["cu128", *OTHERS])), st.sampled_from(["12.6", "12.8", "13.0"]))
 def test_what_remains_is_what_a_release_without_the_hidden_wheels_offers(
     undecided: set[str], cuda: str

@@ -78,6 +78,7 @@ def test_any_pieces_in_any_chunks(
             assert len(b"".join(sent)) <= len(new) - len(end)
 
 
+@settings(deadline=None)
 @given(splices(), splices())
 def test_the_identity_is_that_of_the_bytes(one: tuple[Splice, bytes], other: tuple[Splice, bytes]) -> None:
     file = ProjectFile("a-1-py3-none-any.whl", "https://example.org/a", hashes(OLD))

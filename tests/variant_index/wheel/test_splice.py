@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.making import make_wheel, zip_bytes
@@ -49,6 +49,7 @@ def reordered(path: Path, last: str) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.from_regex(r"a/[a-z]{1,4}\.py", fullmatch=True), st.binary(max_size=300), max_size=4),
     st.integers(0, 3),
