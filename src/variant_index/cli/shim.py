@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -68,7 +67,11 @@ def command(*, python: str | None, port: int | None, trust_provider: tuple[str, 
     listens = configuration.text("listen") is not None and port is None
     if port is not None and configuration.is_given("listen"):
         raise InputError("--port and --listen exclude each other: --listen HOST:PORT names both")
-    warn = partial(say, "warning")
+    journal = Journal(say)
+
+    def warn(line: str) -> None:
+        journal.warn([line])  # said once, however often the machine is looked at
+
     others = targets(configuration, detection, warn) if listens else None
     sources, network, torch, routing = (
         options.sources(),
@@ -90,7 +93,7 @@ def command(*, python: str | None, port: int | None, trust_provider: tuple[str, 
         network,
         lambda: detection.profile(warn),
         lambda: tags_of(target),
-        Journal(say),
+        journal,
         torch=torch,
         routing=routing,
         # What is installed here says nothing of the machines of others.

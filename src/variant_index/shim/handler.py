@@ -66,9 +66,10 @@ class ShimHandler(HttpConnection):
         """Answer a GET or HEAD."""
         path = self.path.partition("?")[0]
         if path == "/healthz" and self._site.metrics is not None and not self._has_body():
-            # It tells nothing, so whoever watches the service may give any Host.
+            # It tells next to nothing, so whoever watches the service may give any Host.
             self._kind = "health"
-            self._send_text(HTTPStatus.OK, "ok")
+            degraded = self._site.views.failed
+            self._send_text(HTTPStatus.OK, "degraded: a machine was not examined" if degraded else "ok")
             return
         if self._refused():
             return
@@ -128,9 +129,9 @@ class ShimHandler(HttpConnection):
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token):
             self._send_text(HTTPStatus.UNAUTHORIZED, "the token of the shim is needed, as a bearer token")
             return
-        self._send(
-            HTTPStatus.OK, metrics.text(len(self._connections), len(self._site.views)).encode(), CONTENT_TYPE
-        )
+        views = self._site.views
+        text = metrics.text(len(self._connections), len(views), views.failed)
+        self._send(HTTPStatus.OK, text.encode(), CONTENT_TYPE)
 
     def _send_root(self) -> None:
         form = negotiate(self.headers.get("Accept"))

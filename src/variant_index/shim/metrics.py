@@ -51,6 +51,7 @@ class Metrics:
         self._started = time.time()
         self._requests: Counter[tuple[str, int]] = Counter()
         self._seconds: dict[str, _Histogram] = {}
+        self._looks: Counter[str] = Counter()
         self._upstream: Counter[int] = Counter()
         self._upstream_seconds = _Histogram()
 
@@ -72,16 +73,22 @@ class Metrics:
             self._upstream[status] += 1
             self._upstream_seconds.add(seconds)
 
-    def text(self, connections: int, machines: int) -> str:
+    def looked(self, succeeded: bool) -> None:
+        """Count a look at a machine."""
+        with self._lock:
+            self._looks["ok" if succeeded else "failed"] += 1
+
+    def text(self, connections: int, machines: int, failed: int = 0) -> str:
         """Return all of it.
 
         Args:
             connections: those that are open now.
             machines: those that are chosen for now.
+            failed: those of them that could not be examined when that was last tried.
         """
-        return "\n".join(self._lines(connections, machines)) + "\n"
+        return "\n".join(self._lines(connections, machines, failed)) + "\n"
 
-    def _lines(self, connections: int, machines: int) -> Iterator[str]:
+    def _lines(self, connections: int, machines: int, failed: int) -> Iterator[str]:
         yield from _head("info", "gauge", "The version of this shim.")
         yield f'{_PREFIX}_info{{version="{__version__}"}} 1'
         yield from _head("start_time_seconds", "gauge", "When it started, in Unix time.")
@@ -90,7 +97,12 @@ class Metrics:
         yield f"{_PREFIX}_connections {connections}"
         yield from _head("machines", "gauge", "Machines that builds are chosen for.")
         yield f"{_PREFIX}_machines {machines}"
+        yield from _head("machines_failed", "gauge", "Machines that could not be examined the last time.")
+        yield f"{_PREFIX}_machines_failed {failed}"
         with self._lock:
+            yield from _head("machine_looks_total", "counter", "How often machines were examined.")
+            for result, count in sorted(self._looks.items()):
+                yield f'{_PREFIX}_machine_looks_total{{result="{result}"}} {count}'
             yield from _head("requests_total", "counter", "Answers to clients; 424 is a failed index.")
             for (kind, status), count in sorted(self._requests.items()):
                 yield f'{_PREFIX}_requests_total{{kind="{kind}",code="{status}"}} {count}'

@@ -10,6 +10,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.torch_requirement import TorchRequirements
 from variant_index.shim.verification import WheelVerifier
 from variant_index.shim.views import Targets, View, Views
+from variant_index.shim.watched_machine import WatchedMachine
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
@@ -103,8 +105,11 @@ class ShimServer:
         here = "../../f/" if targets is not None else f"http://{endpoint.authority}/{endpoint.token}/f/"
         own_machine, own_tags = machine, tags
 
-        def view(machine: Callable[[], MachineProfile] | None, tags: Callable[[], TargetTags] | None) -> View:
-            files = FileTable(here, endpoint.token.encode())
+        metrics = Metrics() if targets is not None else None
+
+        def seen(
+            machine: Callable[[], MachineProfile], tags: Callable[[], TargetTags], files: FileTable
+        ) -> Catalog:
             family = TorchFamily.open(torch, network, routing) if torch is not None else None
             known = extensions or ExtensionSettings()
             expected_torch = ExpectedTorch(
@@ -112,11 +117,11 @@ class ShimServer:
             )
             if family is not None:
                 family.follow(expected_torch)
-            catalog = Catalog(
+            return Catalog(
                 upstream,
                 sidecars,
-                machine=machine or own_machine,
-                tags=tags or own_tags,
+                machine=machine,
+                tags=tags,
                 journal=journal,
                 files=files,
                 wheels=wheels,
@@ -129,15 +134,28 @@ class ShimServer:
                 every_variant=every_variant,
                 needs_login=network.needs_login,
             )
-            return View(catalog, files)
+
+        def view(machine: Callable[[], MachineProfile] | None, tags: Callable[[], TargetTags] | None) -> View:
+            machine, tags = machine or own_machine, tags or own_tags
+            files = FileTable(here, endpoint.token.encode())
+            if targets is None or metrics is None:
+                return View(seen(machine, tags, files), files)
+            watched = WatchedMachine(
+                machine, tags, targets.pace, looked=metrics.looked, warn=lambda line: journal.warn([line])
+            )
+            return View(seen(watched.machine, watched.tags, files), files, watched)
+
+        def again(view: View) -> View:
+            # The same files: what a client was shown before it still gets.
+            assert view.watched is not None
+            return replace(view, catalog=seen(view.watched.machine, view.watched.tags, view.files))
 
         default = view(None, None)
-        metrics = Metrics() if targets is not None else None
         if metrics is not None:
             network.watch = metrics.asked
         self._server.site = Site(
             endpoint,
-            Views(default, view, targets),
+            Views(default, view, again, targets),
             wheels,
             verifier,
             SpliceStreamer(network, hashes),

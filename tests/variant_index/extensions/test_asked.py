@@ -33,7 +33,10 @@ def read(*requirements: str, constraints: tuple[str, ...] = ()) -> Asked:
         (["torch==2.8.0; sys_platform == 'win32'", "torch==2.9.0; sys_platform == 'linux'"], "==2.8.0"),
         (["torch==2.8.0; extra == 'gpu'"], ""),
         (["./wheels/torch-2.9.0+cu128-cp312-cp312-linux_x86_64.whl"], "==2.9.0+cu128"),
-        (["torch @ https://x.example/torch-2.9.0%2Bcpu-cp312-cp312-linux_x86_64.whl#sha256=0"], "==2.9.0+cpu"),
+        (
+            ["torch @ https://x.example/torch-2.9.0%2Bcpu-cp312-cp312-linux_x86_64.whl#sha256=0"],
+            "==2.9.0+cpu",
+        ),
         (["https://x.example/whl/torch-2.9.0-cp312-cp312-linux_x86_64.whl?x=y"], "==2.9.0"),
         (["torch @ git+https://x.example/torch"], ""),
         (["torch==" + "9" * 5000], ""),

@@ -16,6 +16,7 @@ from variant_index.model.machine import MachineProfile
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.journal import Journal
 from variant_index.shim.server import ShimServer
+from variant_index.shim.views import Targets
 from variant_index.simple_api.render import JSON_TYPE
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.cache import DiskCache
@@ -78,6 +79,7 @@ def running_shim(
     extensions: ExtensionSettings | None = None,
     torch: TorchSettings | None = None,
     every_variant: bool = False,
+    targets: Targets | None = None,
 ) -> Iterator[Shim]:
     """Run a shim; `calls` records when the machine and the interpreter were asked."""
     known: Sequence[Source] = [source if isinstance(source, Source) else Source(source) for source in sources]
@@ -101,6 +103,7 @@ def running_shim(
         extensions=extensions,
         torch=torch,
         every_variant=every_variant,
+        targets=targets,
     )
     with server:
         shim.index_url = server.index_url

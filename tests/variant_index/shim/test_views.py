@@ -28,7 +28,7 @@ def views(made: list[View], *, targets: bool = True) -> Views:
         return made[-1]
 
     known = Targets(lambda name: cpu_machine if name.startswith("k") else None, lambda _version: ANY)
-    return Views(view(), make, known if targets else None)
+    return Views(view(), make, lambda former: former, known if targets else None)
 
 
 def test_each_pair_has_one_view() -> None:
