@@ -134,12 +134,12 @@ def test_what_is_started_answers(tmp_path: Path, kind: str) -> None:
         found = re.search(r":([0-9]+)/\$\(cat ", line)
         assert found is not None, process.communicate()[1]
         assert (tmp_path / "lib" / "variant-index" / "token").is_file()
-        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
         connection.request("GET", "/healthz")
         assert connection.getresponse().read() == b"ok\n"
         connection.close()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()

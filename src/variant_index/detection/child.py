@@ -23,7 +23,7 @@ _SOURCE = "torch_variant_provider"
 
 _LIMIT = 16 * 1024 * 1024
 
-_GRACE = 2.0
+_GRACE = 5.0
 """Seconds that the child has beyond the limit to report which source did not answer within it."""
 
 

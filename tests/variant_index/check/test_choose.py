@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.check.choose import RuleChoiceError, choose, exit_status, parse_codes
@@ -54,7 +54,6 @@ def test_unknown_codes(text: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@settings(deadline=None)
 @given(select=st.lists(st.sampled_from(PREFIXES)), ignore=st.lists(st.sampled_from(PREFIXES)))
 def test_selecting_adds_and_ignoring_takes_away(select: list[str], ignore: list[str]) -> None:
     found = choose(ALL, select, ignore)

@@ -364,7 +364,10 @@ def test_odd_names_reach_no_file(out: Path, served: Callable[[Path], IndexCheck]
         assert {"IDX002", "IDX012"} & set(codes(check))
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_damaged_pages_end_in_findings(out: Path, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(sorted(out.rglob("index.*"))))

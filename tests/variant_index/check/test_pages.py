@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.check.pages import compare_forms, listed_twice
@@ -27,7 +27,6 @@ FILES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(FILES, unique_by=lambda file: file.filename))
 def test_both_forms_that_we_write_agree(files: list[ProjectFile]) -> None:
     page = ProjectPage("x", tuple(replace(file, url=file.filename) for file in files))

@@ -86,7 +86,10 @@ def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
     assert 0 < sum(told) <= path.stat().st_size
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_damage_is_found_or_harms_nobody(tmp_path: Path, data: st.DataObject) -> None:
     """A damaged wheel without an error still has the content of the original."""

@@ -58,7 +58,7 @@ class Service:
         return "/".join([f"http://127.0.0.1:{self.port}/{self.token}", *parts, "simple/"])
 
     def ask(self, path: str, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("GET", path, headers=named)
         response = connection.getresponse()
@@ -68,7 +68,7 @@ class Service:
 
     def metrics(self, *lines: str) -> str:
         """Return the metrics once they have these lines: an answer is counted right after it is sent."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while True:
             answer = self.ask("/metrics", Authorization=f"Bearer {self.token}")
             assert answer.status == 200
@@ -299,9 +299,19 @@ def test_a_shim_for_one_machine_has_neither(index: FakeIndex, tmp_path: Path) ->
         process.communicate()
 
 
+def wait_until_refused(port: int) -> None:
+    """Return once nobody listens at a port any more."""
+    deadline = time.monotonic() + 60
+    while True:
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)):
+                return
+        assert time.monotonic() < deadline
+
+
 def test_what_was_begun_is_finished(index: FakeIndex, tmp_path: Path) -> None:
     index.routes["/simple/slow/"] = Route(PAGE, JSON_TYPE, seconds_before=1.5)
-    with running(tmp_path, "-i", index.url) as service:
+    with running(tmp_path, "-i", index.url, "--stop-timeout", "60") as service:
         answers: list[Answer] = []
         path = f"/{service.token}/simple/slow/"
         asking = threading.Thread(target=lambda: answers.append(service.ask(path, Accept=JSON_TYPE)))
@@ -309,23 +319,19 @@ def test_what_was_begun_is_finished(index: FakeIndex, tmp_path: Path) -> None:
         asking.start()
         while "GET /simple/slow/" not in index.requests:
             time.sleep(0.01)
-        started = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
-        idle.settimeout(1)
+        idle.settimeout(60)
         assert idle.recv(1) == b""  # who asks for nothing is not waited for
-        with pytest.raises(OSError, match="refused"):
-            service.ask("/healthz")
-        _, err = service.process.communicate(timeout=10)
+        wait_until_refused(service.port)
+        _, err = service.process.communicate(timeout=60)
         asking.join()
         assert (service.process.returncode, err) == (0, "")
         assert (answers[0].status, answers[0].body) == (200, PAGE.decode())
-        assert time.monotonic() - started < 4
 
 
 def test_not_for_ever(index: FakeIndex, tmp_path: Path) -> None:
-    index.routes["/simple/slow/"] = Route(PAGE, JSON_TYPE, seconds_before=20)
-    for signals, least, most in ((1, 0.5, 3.0), (2, 0.0, 2.0)):
-        limit = "0.5" if signals == 1 else "30"
+    index.routes["/simple/slow/"] = Route(PAGE, JSON_TYPE, seconds_before=300)
+    for signals, limit in ((1, "0.5"), (2, "300")):
         with running(tmp_path, "-i", index.url, "--stop-timeout", limit) as service:
             index.requests.clear()
             asking = socket.create_connection(("127.0.0.1", service.port))
@@ -333,14 +339,12 @@ def test_not_for_ever(index: FakeIndex, tmp_path: Path) -> None:
             asking.sendall(head.encode())
             while "GET /simple/slow/" not in index.requests:
                 time.sleep(0.01)
-            started = time.monotonic()
             service.process.send_signal(signal.SIGTERM)
             if signals == 2:
-                time.sleep(0.5)
+                wait_until_refused(service.port)
                 service.process.send_signal(signal.SIGTERM)
-            _, err = service.process.communicate(timeout=15)
+            _, err = service.process.communicate(timeout=120)
             asking.close()
-            assert least <= time.monotonic() - started < most
             if signals == 1:
                 assert (service.process.returncode, err) == (
                     0,
@@ -402,7 +406,7 @@ def test_the_service_manager_is_told(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(10)
+        manager.settimeout(60)
         with running(tmp_path, NOTIFY_SOCKET=str(path)) as service:
             assert manager.recv(100) == b"READY=1"
             assert service.ask("/healthz").status == 200

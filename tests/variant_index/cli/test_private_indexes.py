@@ -233,7 +233,7 @@ def test_a_dead_index_is_named_last_and_soon(shell: Shell, index: FakeIndex) -> 
     dead = "https://127.0.0.1:9/simple/"
     begun = time.monotonic()
     done = shell.variant_pip(*INSTALL, "-i", dead, "--extra-index-url", index.url)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"variant-pip: error: index {dead} cannot be read: ")

@@ -216,7 +216,7 @@ def test_help(shop: Workshop) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_installer_and_the_shim(number: signal.Signals, shop: Workshop) -> None:
-    shop.index.routes[f"/simple/{NAME}/"] = Route(seconds_before=20)
+    shop.index.routes[f"/simple/{NAME}/"] = Route(seconds_before=300)
     with subprocess.Popen(
         [*RUN, "--", *INSTALL],
         cwd=shop.project,
@@ -226,12 +226,12 @@ def test_a_signal_ends_the_installer_and_the_shim(number: signal.Signals, shop: 
         text=True,
         start_new_session=True,
     ) as process:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not shop.index.asked(NAME) and time.monotonic() < end:
             time.sleep(0.05)
         assert shop.index.asked(NAME)
         process.send_signal(number)
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=120)
     # uv ends with 130 on the first interrupt.
     assert process.returncode in ((130, -number) if number == signal.SIGINT else (-number,))
     assert "Traceback" not in stderr

@@ -46,7 +46,7 @@ def test_the_url_comes_first_and_the_end_is_clean(out: Path, number: signal.Sign
         with urllib.request.urlopen(f"{url}vdemo/") as response:
             assert response.status == 200
         process.send_signal(number)
-        assert process.communicate(timeout=10) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
 
 
@@ -57,7 +57,7 @@ def test_the_end_is_clean_while_a_client_is_connected(out: Path) -> None:
             client.sendall(b"GET /simple/ HTTP/1.1\r\nHost: localhost\r\n")
             process.terminate()
             process.terminate()
-            assert process.communicate(timeout=10) == ("", "")
+            assert process.communicate(timeout=60) == ("", "")
             assert process.returncode == 0
 
 
@@ -66,7 +66,7 @@ def test_a_port_in_use(out: Path) -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         serving(out, "--port", str(taken.getsockname()[1])) as (process, url),
     ):
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
         assert (process.returncode, url) == (2, "")
         assert "choose another with --port" in errors
         assert len(errors.splitlines()) == 1
@@ -75,7 +75,7 @@ def test_a_port_in_use(out: Path) -> None:
 @pytest.mark.parametrize("name", [".", "missing"])
 def test_a_folder_without_an_index(tmp_path: Path, name: str) -> None:
     with serving(tmp_path / name) as (process, _):
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 2
         assert "no index here" in errors
         assert len(errors.splitlines()) == 1

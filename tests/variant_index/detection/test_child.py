@@ -30,10 +30,10 @@ def test_warnings_are_passed_on(clean: pytest.MonkeyPatch) -> None:
 
 
 def test_a_process_that_a_driver_leaves_behind_is_not_waited_for(nvml: pytest.MonkeyPatch) -> None:
-    nvml.setenv("FAKE_FORK", "15")
+    nvml.setenv("FAKE_FORK", "600")
     began = time.monotonic()
     assert list(ask()[0]) == ["nvidia"]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_what_a_driver_prints_is_no_warning(nvml: pytest.MonkeyPatch) -> None:
@@ -63,8 +63,8 @@ def test_the_working_directory_is_not_imported_from(clean: pytest.MonkeyPatch, t
         ("import os; os.abort()", "crashed .signal 6."),
         ("print('not json')", "not a machine profile"),
         ("print('{}')", "not a machine profile: properties"),
-        ("import subprocess; subprocess.Popen(('sleep', '15')); print('{}')", "not a machine profile"),
-        ("import time; time.sleep(60)", "did not answer in 0.5 s"),
+        ("import subprocess; subprocess.Popen(('sleep', '600')); print('{}')", "not a machine profile"),
+        ("import time; time.sleep(600)", "did not answer in 0.5 s"),
     ],
 )
 def test_a_broken_child(clean: pytest.MonkeyPatch, tmp_path: Path, program: str, message: str) -> None:
@@ -74,7 +74,7 @@ def test_a_broken_child(clean: pytest.MonkeyPatch, tmp_path: Path, program: str,
     clean.setattr("variant_index.detection.child.sys.executable", str(script))
     began = time.monotonic()
     with pytest.raises(DetectionError, match=message) as caught:
-        ask(0.5 if "sleep" in program else 20)
+        ask(0.5 if "time.sleep" in program else 20)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 3
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60

@@ -90,12 +90,12 @@ def test_any_platform_is_read(platforms: list[str], host: str) -> None:
 
 
 def test_for_another_target_this_machine_is_not_asked(nvml: pytest.MonkeyPatch) -> None:
-    nvml.setenv("FAKE_SLEEP_MS", "60000")
+    nvml.setenv("FAKE_SLEEP_MS", "600000")
     other = "linux_aarch64" if platform.machine() == "x86_64" else "linux_x86_64"
     lines: list[str] = []
     began = time.monotonic()
     profile = DetectionSettings().profile(lines.append, [other])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert "nvidia" not in profile.properties
     assert len(lines) == 1
 

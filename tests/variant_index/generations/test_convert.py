@@ -518,7 +518,7 @@ def _answers(document: VariantsDocument, machine: dict[str, Any]) -> dict[str, A
 
 
 @given(documents(["plugin", "static"]), supported(), st.sampled_from(GENERATIONS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_way_there_and_back_keeps_the_order(
     content: dict[str, Any], machine: dict[str, Any], to: Generation
 ) -> None:

@@ -129,7 +129,7 @@ def _as_variantlib_orders(content: dict[str, Any], machine: dict[str, Any]) -> l
 
 
 @given(_documents(), _machines())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_the_order_is_kept_unless_a_notice_says_so(
     drawn: tuple[dict[str, Any], str], machine: dict[str, Any]
 ) -> None:

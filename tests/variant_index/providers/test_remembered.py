@@ -97,8 +97,8 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(ProviderError, match="another process"), locked(tmp_path / "p", 0.2):
             pass
         child.kill()  # what it held ends with it
-        child.wait(5)
-        with locked(tmp_path / "p", 5):
+        child.wait(60)
+        with locked(tmp_path / "p", 60):
             assert stat.S_IMODE((tmp_path / "p").stat().st_mode) == 0o700
     finally:
         child.kill()

@@ -70,7 +70,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         assert isinstance(self.server, _Server)
         self.server.asked.append(self.path)
         if self.server.hangs.is_set():
-            self.server.released.wait(30)
+            self.server.released.wait(300)
         parts = self.path.strip("/").split("/")
         file = self.server.folder / parts[-1]
         if parts[0] == "files" and file.is_file():

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from variantlib.errors import ValidationError
 from variantlib.variants_json import VariantsJson
@@ -16,7 +16,6 @@ from variant_index.model.document import SCHEMA_URL, VariantsDocument, parse_doc
 from variant_index.publish.combine import PLAIN_SCHEMA_URL, CombineError, combine, difference
 
 # The first draw of a text prepares tables, which a busy machine takes seconds for.
-_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 CU128 = {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}
 CU130 = {"nvidia": {"cuda_version_lower_bound": ["13.0"], "sm_arch": ["90_real", "80_real"]}}
@@ -131,7 +130,6 @@ def _attempt(documents: Sequence[tuple[str, VariantsDocument]]) -> bytes | str:
         return str(error)
 
 
-@_PATIENT
 @given(_documents(), st.randoms(use_true_random=False))
 def test_the_result_does_not_depend_on_the_order(documents: list[VariantsDocument], random: object) -> None:
     named = [(f"{number}.whl", document) for number, document in enumerate(documents)]
@@ -140,7 +138,7 @@ def test_the_result_does_not_depend_on_the_order(documents: list[VariantsDocumen
     assert _attempt(named) == _attempt(shuffled)
 
 
-@settings(_PATIENT, max_examples=300)
+@settings(max_examples=300)
 @given(_documents())
 def test_what_variantlib_merges_we_merge_alike(documents: list[VariantsDocument]) -> None:
     theirs = [VariantsJson(json.loads(write_document(one))) for one in documents]

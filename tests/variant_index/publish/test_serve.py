@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexServer]:
 def ask(
     server: IndexServer, path: str, method: str = "GET", **headers: str
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     try:
         connection.putrequest(method, path, skip_host="Host" in headers)
         for key, value in headers.items():
@@ -167,7 +167,7 @@ def test_what_is_not_served(server: IndexServer, path: str) -> None:
     assert b"secret" not in body
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.sampled_from(["..", ".", "%2e%2e", "%2F", "simple", "vdemo", "secret.txt", "", "%5c"]), max_size=8
@@ -279,12 +279,17 @@ def test_a_head_has_no_parts(server: IndexServer) -> None:
 
 
 def test_a_kept_connection_answers_without_the_40_ms_pause(server: IndexServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-    start = time.perf_counter()
-    for _ in range(50):
-        connection.request("GET", "/simple/vdemo/", headers={"Accept": JSON_TYPE})
-        assert connection.getresponse().read()
-    assert time.perf_counter() - start < 50 * 0.02
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        for _ in range(50):
+            connection.request("GET", "/simple/vdemo/", headers={"Accept": JSON_TYPE})
+            assert connection.getresponse().read()
+        return time.perf_counter() - start
+
+    # A busy machine has pauses too, but not always.
+    assert any(seconds() < 50 * 0.02 for _ in range(20))
     connection.close()
 
 

@@ -112,6 +112,6 @@ def test_cuda_with_three_digits(major: int, minor: int) -> None:
 
 def test_long_names_take_no_time() -> None:
     pattern = parse_pattern("*{commit}*{rocm}-")
-    start = time.perf_counter()
+    start = time.thread_time()
     assert pattern.match("0" * 255) is None
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 20

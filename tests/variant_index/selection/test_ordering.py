@@ -207,7 +207,7 @@ def _variantlib_ranks(content: Content, machine: Nested) -> list[str]:
     return labels if "null" in content["variants"] else labels[:-1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(documents(shapes=["plugin", "static"]), supported())
 def test_agrees_with_variantlib(content: Content, machine: Nested) -> None:
     expected = _variantlib_ranks(json.loads(json.dumps(content)), machine)

@@ -60,7 +60,7 @@ class Shim:
     ) -> Answer:
         """Ask for an address: absolute, or a path below the index."""
         parts = urlsplit(address if "://" in address or address.startswith("/") else self.index_url + address)
-        connection = http.client.HTTPConnection(self.authority, timeout=10)
+        connection = http.client.HTTPConnection(self.authority, timeout=60)
         sent = {**({"Accept": accept} if accept else {}), **(headers or {})}
         connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), headers=sent)
         response = connection.getresponse()

@@ -82,7 +82,10 @@ _ENTRIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(files=st.lists(_ENTRIES, max_size=8), document=st.one_of(st.just(GOOD), _JSON))
 def test_random_json_pages(index: FakeIndex, shim: Shim, files: list[Any], document: Any) -> None:
     page = json.dumps({"meta": {"api-version": "1.0"}, "name": NAME, "files": files}).encode()
@@ -93,7 +96,10 @@ def test_random_json_pages(index: FakeIndex, shim: Shim, files: list[Any], docum
     check(shim)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     body=st.binary(max_size=300),
     kind=st.sampled_from([JSON_TYPE, HTML_TYPE, f"{HTML_TYPE}; charset=utf-16", "x/y"]),
@@ -103,7 +109,10 @@ def test_random_bytes(index: FakeIndex, shim: Shim, body: bytes, kind: str) -> N
     check(shim)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(names=st.lists(_NAMES, max_size=10))
 def test_random_html_links(index: FakeIndex, shim: Shim, names: list[str]) -> None:
     page = "".join(f'<a href="{name}#sha256={"0" * 64}">{name}</a>' for name in [*names, SIDECAR])

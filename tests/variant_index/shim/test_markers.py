@@ -58,7 +58,7 @@ def members(data: bytes) -> dict[str, bytes]:
 
 def fetch(shim: Shim, address: str) -> tuple[int, int, bytes]:
     """Return status, promised length and what came of the body."""
-    connection = http.client.HTTPConnection(shim.authority, timeout=10)
+    connection = http.client.HTTPConnection(shim.authority, timeout=60)
     connection.request("GET", urlsplit(address).path)
     response = connection.getresponse()
     promised = int(response.headers["Content-Length"])

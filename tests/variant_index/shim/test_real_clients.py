@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -202,10 +201,9 @@ def test_a_wheelhouse_is_resolved_without_copying_wheels(tmp_path: Path, pip: In
 def test_a_broken_index_fails_quickly_and_says_so(index: FakeIndex, pip: Installer) -> None:
     index.routes[f"/simple/{NAME}/"] = Route(status=500)
     with running_shim(index.url) as shim:
-        started = time.monotonic()
         done = pip(NAME, index_url=shim.index_url)
-        assert time.monotonic() - started < 5
         assert done.returncode == 1
+        assert index.asked(f"/simple/{NAME}/") == 1  # pip waits before it asks again
         (failure,) = shim.journal.failures
         assert failure.endswith(f"{index.url}{NAME}/ answered 500 Internal Server Error")
 
@@ -223,9 +221,8 @@ def test_a_document_that_cannot_be_fetched_now_is_no_reason_for_another_build(
 def test_uv_shows_the_failing_index(index: FakeIndex, uv: Installer) -> None:
     index.routes[f"/simple/{NAME}/"] = Route(status=500)
     with running_shim(index.url) as shim:
-        started = time.monotonic()
         done = uv(NAME, index_url=shim.index_url)
-        assert time.monotonic() - started < 5
+        assert index.asked(f"/simple/{NAME}/") == 1
     assert done.returncode != 0
     assert "424" in done.stderr
 

@@ -47,7 +47,7 @@ def hashes(data: bytes) -> dict[str, str]:
     return {name: hashlib.new(name, data).hexdigest() for name in ("sha256", "sha512")}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(splices(), st.tuples(st.integers(1, 30), st.integers(0, len(OLD) - 1)), st.booleans())
 def test_any_pieces_in_any_chunks(
     network: Network, tmp_path: Path, spliced: tuple[Splice, bytes], places: tuple[int, int], is_listed: bool

@@ -83,7 +83,7 @@ class User:
             place = ["--target", str(self.target), "--python", sys.executable, "--default-index", address]
             done = self._run([sys.executable, "-m", "uv", "pip", "install", *place, *arguments], variables)
             shim.terminate()
-            _, said = shim.communicate(timeout=10)
+            _, said = shim.communicate(timeout=60)
         return done, said
 
     def _run(self, command: list[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.simple_api import parse
@@ -17,7 +17,6 @@ from variant_index.simple_api.parse import PageError, parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 
 # The first draw of a text prepares tables, which a busy machine takes seconds for.
-_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 URL = "https://index.example/simple/torch/"
 SHA = "ab" * 32
@@ -286,13 +285,12 @@ def test_many_problems_are_counted_not_listed() -> None:
     "piece", ["<a ", "<", "<!", "<![", "</", "</a", "&", "<a href='", "<!--", "<?", "<script>", "<a\"'"]
 )
 def test_hostile_html_takes_linear_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with contextlib.suppress(PageError):
         assert read_html(piece * (400_000 // len(piece))).files == ()
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 20
 
 
-@_PATIENT
 @given(st.binary(max_size=200), st.sampled_from([JSON_TYPE, HTML_TYPE]))
 def test_any_bytes_are_a_page_or_a_page_error(body: bytes, content_type: str) -> None:
     with contextlib.suppress(PageError):
@@ -306,7 +304,6 @@ _JSON = st.recursive(
 )
 
 
-@_PATIENT
 @given(
     st.dictionaries(
         st.sampled_from(

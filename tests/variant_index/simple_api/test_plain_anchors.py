@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,32 +95,29 @@ def read(text: str) -> ProjectPage | str:
         return str(error)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(_PIECES, max_size=12).map("".join))
 def test_both_ways_find_the_same(text: str) -> None:
     assert read(text) == read(SLOWLY + text)
 
 
-def test_the_shorter_way_is_taken_and_shorter() -> None:
+def test_the_shorter_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     line = (
         f'<a href="/f/{{0}}-1.whl#sha256={"0" * 64}" data-requires-python="&gt;=3.9">{{0}}-1.whl</a><br/>\n'
     )
     page = "".join(line.format(number) for number in range(3000))
 
-    def seconds(text: str) -> float:
-        found = []
-        for _ in range(3):
-            start = time.perf_counter()
-            read(text)
-            found.append(time.perf_counter() - start)
-        return min(found)
-
-    assert seconds(page) < 0.75 * seconds(SLOWLY + page)
+    fed: list[str] = []
+    monkeypatch.setattr(HTMLParser, "feed", lambda _, text: fed.append(text))
+    read(page)
+    assert "".join(fed) == ""
+    read(SLOWLY + page)
+    assert "".join(fed) == SLOWLY + page
 
 
 def test_many_unfinished_anchors_take_no_longer_than_their_length() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     read('<a href="' * 100_000)
     read("<a" + ' a="b"' * 100_000)
     read('<a href="x">' + "<br>" * 100_000 + "<a " * 100_000)
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 30

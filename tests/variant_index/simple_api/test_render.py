@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_index.simple_api.page import ProjectFile, ProjectPage
@@ -24,7 +24,6 @@ from variant_index.simple_api.render import (
 )
 
 # The first draw of a text prepares tables, which a busy machine takes seconds for.
-_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 URL = "https://index.example/simple/x/"
 SHA = "ab" * 32
@@ -57,7 +56,6 @@ def _files(draw: st.DrawFn) -> ProjectFile:
 _PAGES = st.builds(ProjectPage, st.just("x"), st.lists(_files(), max_size=4).map(tuple))
 
 
-@_PATIENT
 @given(_PAGES)
 def test_json_carries_everything(page: ProjectPage) -> None:
     assert parse_page(render_json(page), JSON_TYPE, URL, "x") == page
@@ -72,7 +70,6 @@ def _as_html_holds_it(file: ProjectFile) -> ProjectFile:
     )
 
 
-@_PATIENT
 @given(_PAGES)
 def test_html_carries_all_but_further_hashes(page: ProjectPage) -> None:
     page = replace(page, files=tuple(_as_html_holds_it(file) for file in page.files))

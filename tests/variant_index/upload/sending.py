@@ -87,7 +87,7 @@ class Running:
 
     def listed(self, project: str = "vdemo") -> dict[str, str]:
         """Return the files that the index lists, with their SHA-256."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=60)
         try:
             connection.request("GET", f"/simple/{project}/", headers={"Accept": JSON_TYPE})
             response = connection.getresponse()

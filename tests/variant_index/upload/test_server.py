@@ -226,9 +226,9 @@ def test_a_connection_that_ends(server: Running, plain: Path, cut: int) -> None:
 
 def test_a_connection_that_breaks(server: Running, plain: Path) -> None:
     body = upload_form(PLAIN, plain.read_bytes())
-    with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=60) as client:
         client.sendall(_head(len(body)) + body[:400])
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not server.left() and time.monotonic() < end:
             time.sleep(0.01)
         assert server.left()
@@ -250,7 +250,7 @@ def test_a_silent_client(server: Running, plain: Path, monkeypatch: pytest.Monke
 
 def test_a_slow_client_is_no_trouble_to_others(server: Running, plain: Path, variant: Path) -> None:
     body = upload_form(PLAIN, plain.read_bytes())
-    with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=60) as client:
         client.sendall(_head(len(body)) + body[:400])
         assert server.upload(variant)[0] == 200
         client.sendall(body[400:])

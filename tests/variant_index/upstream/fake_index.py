@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,8 +24,9 @@ from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, r
 class Route:
     """One answer.
 
-    `promised` is a Content-Length that differs from the body's; `unless` names a request header and the
-    value for which the answer is 304; `ranged` answers a request for a range, instead of the right part.
+    `promised` is a Content-Length that differs from the body's; `before` is called, and `seconds_before`
+    waited for, before it is sent; `unless` names a request header and the value for which the answer is
+    304; `ranged` answers a request for a range, instead of the right part.
     """
 
     body: bytes = b""
@@ -33,6 +34,7 @@ class Route:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     promised: int | None = None
+    before: Callable[[], object] | None = None
     seconds_before: float = 0.0
     seconds_per_byte: float = 0.0
     unless: tuple[str, str] | None = None
@@ -85,6 +87,8 @@ class FakeIndex:
                     index.logins.append(f"{self.path} {login}")
                 if index.login not in (None, login):
                     route = Route(b"who?", status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+                if route.before is not None:
+                    route.before()
                 time.sleep(route.seconds_before)
                 if route.unless and self.headers.get(route.unless[0]) == route.unless[1]:
                     index.not_modified += 1

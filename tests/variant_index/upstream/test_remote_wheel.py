@@ -126,7 +126,7 @@ def test_a_redirect_leads_to_the_part(index: FakeIndex, network: Network) -> Non
     assert part.data == DATA[7:10]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(reads=st.lists(st.tuples(st.integers(0, 310_000), st.integers(0, 100_000)), max_size=6))
 def test_any_place_of_a_remote_file(reads: list[tuple[int, int]]) -> None:
     with FakeIndex() as index:

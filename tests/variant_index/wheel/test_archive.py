@@ -390,7 +390,7 @@ NAMES = st.lists(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(names=NAMES, content=st.binary(max_size=300), stored=st.booleans())
 def test_agrees_with_zipfile(tmp_path: Path, names: list[str], content: bytes, stored: bool) -> None:
     buffer = io.BytesIO()

@@ -283,7 +283,10 @@ def test_tells_of_odd_variants(tmp_path: Path) -> None:
     assert found(make_wheel(tmp_path, LABELLED, variant_json=unsorted)) == ["VAR011"]
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_damage_gives_a_wheel_error_or_nothing(tmp_path: Path, data: st.DataObject) -> None:
     good = make_wheel(tmp_path, LABELLED, variant_json=GOOD)
@@ -306,7 +309,10 @@ def test_damage_gives_a_wheel_error_or_nothing(tmp_path: Path, data: st.DataObje
     assert message.isprintable()
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(noise=st.binary(max_size=200))
 def test_noise_gives_a_wheel_error(tmp_path: Path, noise: bytes) -> None:
     path = tmp_path / NAME

@@ -281,7 +281,10 @@ def test_refuses_what_build_refuses(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     files=st.dictionaries(
         st.text("ab,\"'ä /.", min_size=1, max_size=6).filter(

@@ -125,7 +125,7 @@ _SECTIONS = st.dictionaries(
 
 
 @linux_only
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(_SECTIONS, min_size=3, max_size=3))
 def test_any_files_count_as_in_pip(
     tmp_path_factory: pytest.TempPathFactory, contents: list[dict[str, dict[str, str]]]

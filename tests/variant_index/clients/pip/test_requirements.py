@@ -121,7 +121,10 @@ def in_effect(found: Requirements) -> tuple[list[str], list[str], bool, list[str
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(texts=st.tuples(_FILES, _FILES, _FILES), inherited=st.booleans())
 @example(texts=("-i https://a.example\n--no-index\n-i https://b.example", "", ""), inherited=False)
 @example(texts=("-r other.txt\n-f links", "-i https://b.example/\n-f links", "--no-index"), inherited=False)

@@ -109,7 +109,7 @@ def test_a_profile_that_is_asked_for_must_be_there() -> None:
     assert profile_options({"AWS_PROFILE": "dev", "AWS_ACCESS_KEY_ID": "x"}, {}, {}) == {}
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.binary(max_size=200) | st.text("[]=: \n\tabc#%$(){}", max_size=60).map(str.encode))
 def test_any_file_is_read_or_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "profiles"

@@ -163,7 +163,7 @@ def _killed_at(server: S3Server, number: int, folder: Path) -> int | None:
     ready = threading.Event()
 
     def kill(method: str, path: str) -> bool:
-        ready.wait(10)
+        ready.wait(120)
         if len(server.requests) + 1 < number:
             return True
         os.kill(process.pid or 0, signal.SIGKILL)
@@ -173,7 +173,7 @@ def _killed_at(server: S3Server, number: int, folder: Path) -> int | None:
     server.hook = kill
     process = start("build", URL, [folder], server.environment)
     ready.set()
-    process.join(30)
+    process.join(120)
     server.hook = None
     return process.exitcode
 
@@ -236,7 +236,7 @@ def test_a_late_page_is_put_right(
     def hold(method: str, path: str) -> bool:
         if method == "PUT" and path.endswith("simple/demo/index.json") and not held.is_set():
             held.set()
-            go.wait(20)
+            go.wait(120)
         return True
 
     with s3_server(**options) as state:
@@ -245,11 +245,11 @@ def test_a_late_page_is_put_right(
         state.hook = hold
         slow = threading.Thread(target=add, args=(URL, wheels[1:2]))
         slow.start()
-        assert held.wait(20)
+        assert held.wait(120)
         add(URL, wheels[2:])
         newest = pages(Bucket(URL))
         go.set()
-        slow.join(20)
+        slow.join(120)
         assert pages(Bucket(URL)) == newest
         assert listed(Bucket(URL), "demo") == {wheel.name for wheel in wheels}
         # With `If-Match`, the late page was never visible.
@@ -265,7 +265,7 @@ def test_who_is_late_does_not_write(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     def hold(method: str, path: str) -> bool:
         if method == "GET" and "/log/pages/" in path and not held.is_set():
             held.set()
-            go.wait(20)
+            go.wait(120)
         return True
 
     with s3_server(keeps_match=False) as state:
@@ -273,11 +273,11 @@ def test_who_is_late_does_not_write(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         state.hook = hold
         slow = threading.Thread(target=add, args=(URL, wheels[:1]))
         slow.start()
-        assert held.wait(20)
+        assert held.wait(120)
         add(URL, wheels[1:])
         state.requests.clear()
         go.set()
-        slow.join(20)
+        slow.join(120)
         assert not any(method == "PUT" and "/simple/demo/" in path for method, path in state.requests)
         assert listed(Bucket(URL), "demo") == {wheel.name for wheel in wheels}
 

@@ -63,4 +63,4 @@ def shim_process(
             assert process.poll() is None, "the shim ended by itself"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)

@@ -20,7 +20,7 @@ from variant_index.simple_api.render import render_html
 
 CASES = 2000
 WARM = 200
-SECONDS = 5.0
+SECONDS = 60.0
 GROWTH_KB = 40_000
 SEED = 825
 

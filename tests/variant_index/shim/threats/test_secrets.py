@@ -79,7 +79,7 @@ def test_the_token_is_on_no_command_line(client: str, index: FakeIndex, tmp_path
         "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
         "VARIANT_INDEX_TORCH_INDEX": "off",
     }
-    index.routes[f"/simple/{NAME}/"].seconds_before = 0.3  # long enough to be seen
+    index.routes[f"/simple/{NAME}/"].seconds_before = 1  # long enough to be seen
     command = [sys.executable, *CLIENTS[client], NAME, "--index-url", index.url]
     over, seen, own = threading.Event(), set[str](), set[str]()
     with subprocess.Popen(
