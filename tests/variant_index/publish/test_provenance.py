@@ -20,6 +20,7 @@ from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import build_index
 from variant_index.publish.content_types import content_type
 from variant_index.publish.edit import add_files, parse_target, remove, yank
+from variant_index.publish.find import find_states, state_of
 from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.plan import listed_paths
 from variant_index.simple_api.page import ProjectFile, ProjectPage
@@ -168,6 +169,23 @@ def test_one_attestation_alone_becomes_an_object_that_names_nobody(source: Path,
     alone.rename(source / f"{NAME}.provenance")
     assert not add_files([source / NAME], FolderStore(out), now="2026-01-01T00:00:00Z", base_url=BASE).refused
     assert linked(out) == {NAME: place}
+
+
+def test_what_lies_beside_a_file_is_part_of_its_state(source: Path) -> None:
+    path = source / NAME
+
+    def changed() -> int:
+        (found,) = [state for state in find_states([source]) if state.name == NAME]
+        assert found == state_of(path) == find_states([path])[0]
+        return found.attested_ns
+
+    whole = (source / f"{NAME}.provenance").stat()
+    alone = attest(path, alone=True).stat()
+    assert changed() == max(whole.st_mtime_ns, whole.st_ctime_ns), "what is published of the two"
+    (source / f"{NAME}.provenance").unlink()
+    assert changed() == max(alone.st_mtime_ns, alone.st_ctime_ns)
+    (source / f"{NAME}.publish.attestation").unlink()
+    assert changed() == 0
 
 
 def test_one_attestation_alone_of_another_file(source: Path, tmp_path: Path) -> None:
