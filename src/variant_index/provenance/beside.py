@@ -20,12 +20,13 @@ def read_beside(path: Path) -> tuple[Path, bytes] | None:
         ProvenanceError: it cannot be read.
     """
     for suffix in SUFFIXES:
-        place = path.with_name(path.name + suffix)
+        place = f"{path}{suffix}"
         try:
-            with place.open("rb") as file:
-                return place, file.read(MAX_OBJECT_BYTES + 1)
+            # Most wheels have neither, and a Path each would take longer than finding that out.
+            with open(place, "rb") as file:  # noqa: PTH123
+                return Path(place), file.read(MAX_OBJECT_BYTES + 1)
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise ProvenanceError(f"{printable(str(place))}: {error.strerror}") from None
+            raise ProvenanceError(f"{printable(place)}: {error.strerror}") from None
     return None

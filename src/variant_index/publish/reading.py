@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import SIDECAR_SUFFIX, FilenameError
 from variant_index.provenance.attestation import ProvenanceError, check_binding, parse_provenance
 from variant_index.provenance.beside import read_beside
-from variant_index.provenance.objects import provenance_object
 from variant_index.publish.release import (
     FoundSidecar,
     FoundSource,
@@ -25,6 +24,7 @@ from variant_index.publish.release import (
     Refusal,
     release_of,
 )
+from variant_index.wheel.random_access import Memory
 from variant_index.wheel.read import WheelContents, read_wheel
 
 __all__ = [
@@ -128,11 +128,11 @@ def read_file(
             raise ReleaseNameError(
                 f"{printable(path.name)}: a source distribution's name is NAME-VERSION.tar.gz"
             )
-        copy, sha256, size = _read_once(path, staging, link=link)
+        copy, (sha256, size, content) = _read_once(path, staging, link=link)
         if not path.name.endswith(".whl"):
             source = FoundSource(path, path.name, size, sha256, copy)
             return Reading(path, sha256, replace(source, provenance=_read_provenance(path, sha256)))
-        read = partial(read_wheel, verify=verify, progress=on_bytes)
+        read = partial(read_wheel, verify=verify, progress=on_bytes, content=content)
         reading = _read_wheel(path, sha256, copy, read, metadata or MetadataFiles())
         if isinstance(reading.found, FoundWheel) and (provenance := _read_provenance(path, sha256)):
             return replace(reading, found=replace(reading.found, provenance=provenance))
@@ -153,24 +153,41 @@ def file_sha256(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    return _hash(path, None)[0]
+    return _hash(path, None).sha256
 
 
-def _hash(path: Path, copy: int | None) -> tuple[str, int]:
-    """Return digest and size of a file, and write its bytes to a descriptor on the way."""
-    if not stat.S_ISREG(path.stat().st_mode):
+class _Hashed(NamedTuple):
+    """A file that was read to its end; a small one is still there, so that it is not read again."""
+
+    sha256: str
+    size: int
+    content: Memory | None = None
+
+
+def _hash(path: Path, copy: int | None) -> _Hashed:
+    """Read a file, and write its bytes to a descriptor on the way."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         # Opening a FIFO would wait for a writer.
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     digest = hashlib.sha256()
     size = 0
     with path.open("rb", buffering=0) as file:
-        buffer = memoryview(bytearray(min(_PIECE, os.fstat(file.fileno()).st_size + 1)))
+        if status.st_size < _PIECE:
+            # Of a file that grows meanwhile this is a part; the loop below takes the rest.
+            data = file.read(status.st_size + 1)
+            digest.update(data)
+            size = len(data)
+            if copy is not None:
+                _write(copy, memoryview(data))
+        buffer = memoryview(bytearray(min(_PIECE, max(status.st_size - size, 0) + 1)))
+        whole = size
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
             size += count
             if copy is not None:
                 _write(copy, buffer[:count])
-    return digest.hexdigest(), size
+    return _Hashed(digest.hexdigest(), size, Memory(data) if 0 < size == whole else None)
 
 
 def _write(copy: int, data: memoryview) -> None:
@@ -178,18 +195,18 @@ def _write(copy: int, data: memoryview) -> None:
         data = data[os.write(copy, data) :]
 
 
-def _read_once(path: Path, staging: Path | None, *, link: bool) -> tuple[Path | None, str, int]:
-    """Return the file's copy, digest and size."""
+def _read_once(path: Path, staging: Path | None, *, link: bool) -> tuple[Path | None, _Hashed]:
+    """Return the file's copy, and what was read."""
     if staging is None:
-        return (None, *_hash(path, None))
+        return None, _hash(path, None)
     if link and (linked := _make(path.name, staging, partial(_link, path))) is not None:
-        return (linked[0], *_hash(linked[0], None))
+        return linked[0], _hash(linked[0], None)
     made = _make(path.name, staging, _create)
     assert made is not None
     copy, descriptor = made
     try:
         try:
-            sha256, size = _hash(path, descriptor)
+            hashed = _hash(path, descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -197,7 +214,7 @@ def _read_once(path: Path, staging: Path | None, *, link: bool) -> tuple[Path | 
         if error.filename is None:  # writing failed
             raise OSError(error.errno, error.strerror, str(staging)) from None
         raise
-    return copy, sha256, size
+    return copy, hashed
 
 
 _Made = TypeVar("_Made")
@@ -207,7 +224,7 @@ def _make(name: str, staging: Path, make: Callable[[Path], _Made | None]) -> tup
     """Make a file of that name in a folder that no other process uses; None where that cannot be."""
     number = 0
     while True:
-        copy = staging / f"{os.getpid()}-{number}" / name
+        copy = Path(f"{staging}/{os.getpid()}-{number}/{name}")
         try:
             made = make(copy)
             return (copy, made) if made is not None else None
@@ -252,7 +269,7 @@ def _read_wheel(
             copy.unlink(missing_ok=True)
         raise
     if copy is not None:
-        metadata.write(copy.with_name(f"{copy.name}.metadata"), contents.metadata)
+        metadata.write(Path(f"{copy}.metadata"), contents.metadata)
     findings = tuple(replace(finding, path=str(path)) for finding in contents.findings)
     wheel = FoundWheel(
         path=path,
@@ -280,6 +297,8 @@ def _read_provenance(path: Path, sha256: str) -> bytes | None:
         found = read_beside(path)
         if found is None:
             return None
+        from variant_index.provenance.objects import provenance_object
+
         place = str(found[0])
         data = provenance_object(found[1], place)
         for attestation in parse_provenance(data, place):

@@ -24,6 +24,7 @@ from variant_index.wheel.verify import verify_contents
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
+    from variant_index.wheel.random_access import RandomAccess
 
 __all__ = [
     "VARIANT_JSON",
@@ -78,7 +79,11 @@ class WheelContents:
 
 
 def read_wheel(
-    path: Path, *, verify: bool = False, progress: Callable[[int], object] | None = None
+    path: Path,
+    *,
+    verify: bool = False,
+    progress: Callable[[int], object] | None = None,
+    content: RandomAccess | None = None,
 ) -> WheelContents:
     """Read and check a wheel.
 
@@ -91,6 +96,7 @@ def read_wheel(
         path: the file.
         verify: read all content too, and compare it with the hashes of RECORD.
         progress: called now and then with the number of the file's bytes verified since the last call.
+        content: the file's bytes, where they are at hand; None to open it.
 
     Raises:
         WheelError: `FILE: rule`, the first rule broken.
@@ -99,7 +105,7 @@ def read_wheel(
         filename = WheelFilename.parse(path.name)
     except FilenameError as error:
         raise WheelError(str(error), error.rule) from None
-    with Archive(path) as archive:
+    with Archive(path, content) as archive:
         archive.check_framing()
         contents, rows = _read_contents(archive, filename)
         if verify:
