@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,23 +17,20 @@ from variant_index.cli.setting_options import DETECTION, configured, setting_opt
 from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
 from variant_index.cli.target_options import TargetOptions, target_options
 from variant_index.cli.trust_option import source_variables, trust_option, trust_providers
-from variant_index.errors import InputError, VariantIndexError, printable
+from variant_index.errors import VariantIndexError
 
 if TYPE_CHECKING:
-    from variant_index.clients.pip.requirements_line import Option
-    from variant_index.clients.pip.wanted import RequirementLine, Wanted
+    from variant_index.cli.asked import Asked
+    from variant_index.clients.pip.wanted import Wanted
     from variant_index.detection import DetectionSettings
     from variant_index.extensions.settings import ExtensionSettings
     from variant_index.model.explain_report import ExplainReport
     from variant_index.selection.choice import TargetTags
     from variant_index.shim.explainer import Explainer, Explanation
-    from variant_index.shim.target import TargetPython
 
 __all__ = ["command"]
 
 _AT_ONCE: Final = 8
-
-_NOT_FOLLOWED: Final = ("no-binary", "only-binary", "prefer-binary", "all-releases", "only-final")
 
 _EPILOG = """\b
 Examples:
@@ -71,6 +67,12 @@ Examples:
 @target_options
 @setting_options(*DETECTION)
 @trust_option
+@click.option(
+    "--only-binary",
+    multiple=True,
+    metavar="NAME,...|:all:",
+    help="Take no source distributions of these projects, as pip's option. May be repeated.",
+)
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON (see schemas/).")
 def command(
@@ -79,6 +81,7 @@ def command(
     files: Sequence[str],
     constraints: Sequence[str],
     python: str | None,
+    only_binary: Sequence[str],
     pre: bool,
     as_json: bool,
     trust_provider: tuple[str, ...],
@@ -91,15 +94,15 @@ def command(
     releases were passed over. Requirements of the requirements are not looked at. Ends with status 1 when
     nothing fits for one of them.
     """
+    from variant_index.cli.asked import read_asked
     from variant_index.cli.explain_text import explanation_text
     from variant_index.model.explain_report import ExplainListReport
     from variant_index.model.wishes import Wishes
     from variant_index.shim.target import ask_target
 
-    if not requirements and not files:
-        raise InputError("nothing to explain: name a requirement, or a file with -r")
     chosen_target = TargetOptions.taken_from(given)
-    lines, in_files, file_pre = _read(requirements, files, constraints)
+    asked = read_asked(requirements, files, constraints, only_binary)
+    prereleases = pre or asked.pre
     configuration = configured(given, *SOURCES, *DETECTION)
     options = SourceOptions.of(configuration)
     detection = detection_settings(configuration)
@@ -108,22 +111,22 @@ def command(
     )
     interpreter = target_python(python)
     target = ask_target(interpreter)
-    wanted = _merge(lines, target)
+    wanted = asked.wanted(target)
     tags = chosen_target.tags(interpreter, target.tags) if chosen_target else target.tags
     alone = len(wanted) == 1 and not files
     extensions = extension_settings(
         configuration,
         lambda: interpreter,
         Wishes(
-            tuple(line.text for line in lines if not line.constraint),
-            tuple(line.text for line in lines if line.constraint),
-            prereleases=pre or file_pre,
+            tuple(line.text for line in asked.lines if not line.constraint),
+            tuple(line.text for line in asked.lines if line.constraint),
+            prereleases=prereleases,
             # What is installed here says nothing of another target.
             into_environment=not chosen_target,
         ),
     )
     explainer = _explainer(
-        options, in_files, tags, detection, extensions, target=chosen_target, pre=pre or file_pre
+        options, asked, tags, detection, extensions, target=chosen_target, prereleases=prereleases
     )
     status = 0
     reports: list[ExplainReport] = []
@@ -148,54 +151,15 @@ def command(
     return status
 
 
-def _read(
-    requirements: Sequence[str], files: Sequence[str], constraints: Sequence[str]
-) -> tuple[list[RequirementLine], Sequence[Option], bool]:
-    """Return the requirements, what the files say of sources, and whether they allow prereleases."""
-    from variant_index.clients.pip.requirements import read_requirements
-    from variant_index.clients.pip.wanted import RequirementLine, requirement_lines
-
-    lines = [RequirementLine(text) for text in requirements]
-    if not files and not constraints:
-        return lines, (), False
-    found = read_requirements((*constraints, *files), os.environ)
-    for name in (*files, *constraints):
-        if found.places.get(name) not in found.files:
-            raise InputError(f"{printable(name)}: cannot be read as a requirements file")
-    pre = False
-    for place, file in found.files.items():
-        for line in file.lines:
-            where = f"{printable(place)}, line {line.number}"
-            if line.error is not None:
-                raise InputError(f"{where}: {printable(line.error)}")
-            if (inner := file.nested.get(line.number)) is not None and inner not in found.files:
-                raise InputError(f"{where}: {printable(inner)} cannot be read as a requirements file")
-            names = {option.name for option in line.options}
-            pre = pre or "pre" in names
-            for name in sorted(names.intersection(_NOT_FOLLOWED)):
-                say("warning", f"{where}: --{name} is not taken into account")
-    lines += requirement_lines(found, files, constraints, os.environ)
-    return lines, found.sources, pre
-
-
-def _merge(lines: Sequence[RequirementLine], target: TargetPython) -> tuple[Wanted, ...]:
-    from variant_index.clients.pip.wanted import merge
-
-    wanted, left_out = merge(lines, target.environment)
-    for line in left_out:
-        say("warning", line)
-    return wanted
-
-
 def _explainer(
     options: SourceOptions,
-    in_files: Sequence[Option],
+    asked: Asked,
     tags: TargetTags,
     detection: DetectionSettings,
     extensions: ExtensionSettings,
     *,
     target: TargetOptions,
-    pre: bool,
+    prereleases: bool,
 ) -> Explainer:
     from variant_index.shim.expected_torch import ExpectedTorch
     from variant_index.shim.explainer import Explainer
@@ -208,7 +172,7 @@ def _explainer(
     from variant_index.upstream.remote_wheel import WheelReader
     from variant_index.upstream.sidecar import SidecarReader
 
-    for option in in_files:
+    for option in asked.sources:
         # As pip has it: an index in a file replaces those named before it, all else adds.
         if option.name == "no-index":
             options = replace(options, no_index=True)
@@ -237,8 +201,9 @@ def _explainer(
         family=family,
         extensions=ExtensionBuilds(expected),
         prefer=torch.prefer,
-        prereleases=pre,
-        wheels_only=bool(target),
+        prereleases=prereleases,
+        # Nobody can build for another target.
+        wheels_only=lambda name: bool(target) or asked.formats.wheels_only(name),
     )
 
 

@@ -105,7 +105,7 @@ class Explainer:
         extensions: ExtensionBuilds | None = None,
         prefer: Preference = "hardware",
         prereleases: bool = False,
-        wheels_only: bool = False,
+        wheels_only: Callable[[str], bool] = lambda _name: False,
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -120,7 +120,7 @@ class Explainer:
             extensions: knows which builds go with the torch that there is; None where that does not count.
             prefer: what comes first, a build that uses the hardware or the newest release.
             prereleases: pip's `--pre`.
-            wheels_only: whether source distributions cannot be installed, as for another target.
+            wheels_only: tells of a project whether its source distributions must not be taken.
         """
         self._upstream = upstream
         self._sidecars = sidecars
@@ -245,7 +245,7 @@ class Explainer:
                 self._tags,
                 judge,
                 allow_prereleases=self._prereleases,
-                wheels_only=self._wheels_only,
+                wheels_only=self._wheels_only(requirement.name),
                 held_back=held,
             )
 

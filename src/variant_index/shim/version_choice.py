@@ -30,7 +30,7 @@ __all__ = [
 HELD_BACK: Final = "held back: "
 """What the reason for not taking a file begins with where its release leaves hardware idle."""
 
-_NO_SOURCE: Final = "source distribution, and for another target only wheels are taken"
+_NO_SOURCE: Final = "source distribution, and only wheels may be taken"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def choose_version(
         judge: judges the wheels of one release, as `choose_release` does; called for as few releases as
             possible.
         allow_prereleases: pip's `--pre`.
-        wheels_only: whether source distributions cannot be installed.
+        wheels_only: whether source distributions must not be taken.
         held_back: the releases that count as yanked, and why; see `selection.preference`.
 
     Returns:

@@ -149,7 +149,7 @@ def test_a_failing_index_is_status_3(index: FakeIndex, capsys: pytest.CaptureFix
     ("arguments", "rule"),
     [
         (["vtorch=="], "not a requirement"),
-        (["vtorch @ https://h/vtorch-1-py3-none-any.whl"], "names one file"),
+        (["vtorch @ https://h/vtorch-1-py3-none-any.whl"], "names a file, a folder or a URL"),
         (["vtorch\x1b[31m=="], "not a requirement"),
         ([NAME, "-i", "ftp://h/"], "http, https or file"),
         ([NAME, "--machine", __file__], "not a machine profile"),

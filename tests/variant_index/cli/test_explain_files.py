@@ -143,7 +143,7 @@ def test_a_requirements_file(index: FakeIndex, tmp_path: Path, capsys: pytest.Ca
     digest = "0" * 64
     (tmp_path / "r.txt").write_text(
         f"{NAME}==2.0 --hash=sha256:{digest}\n-c c.txt\nplain\n--pre\n"
-        "absent; sys_platform == 'nowhere'\n./local.whl\n--only-binary :all:\n"
+        "absent; sys_platform == 'nowhere'\n./local.whl\n--prefer-binary\n"
     )
     (tmp_path / "c.txt").write_text("plain<3\n")
     report, err = explain(capsys, "-r", "r.txt", "-i", index.url)
@@ -155,14 +155,62 @@ def test_a_requirements_file(index: FakeIndex, tmp_path: Path, capsys: pytest.Ca
     assert absent["ignored"] == 'its marker sys_platform == "nowhere" is false for this interpreter'
     assert (absent["selected"], absent["error"]) == (None, None)
     assert err == [
-        f"warning: {tmp_path / 'r.txt'}, line 7: --only-binary is not taken into account",
-        f"warning: {tmp_path / 'r.txt'}, line 6: './local.whl' names one file or folder, so there is nothing"
-        " to choose",
+        f"warning: {tmp_path / 'r.txt'}, line 7: --prefer-binary is not taken into account",
+        f"warning: {tmp_path / 'r.txt'}, line 6: './local.whl' names a file, a folder or a URL, so there is"
+        " nothing to choose",
     ]
     (tmp_path / "c.txt").write_text("")
     assert explain(capsys, "-r", "r.txt", "-i", index.url)[0]["requirements"][1]["version"] == "3.0rc1"
     assert main(["explain", "-r", "r.txt", "-i", index.url, *GPU]) == 0
     assert "absent is not installed: its marker" in capsys.readouterr().out
+
+
+def test_a_whole_file_with_an_unknown_project_in_the_middle(
+    index: FakeIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "sources-2.0.tar.gz"
+    source.write_bytes(b"")
+    wheel = make_wheel(tmp_path / "upstream", "sources-1.0-py3-none-any.whl")
+    index.add_project("sources", map(index.add_file, (source, wheel)))
+    (tmp_path / "base.txt").write_text("# what all need\nplain[one,two] ; python_version >= '3'\n")
+    (tmp_path / "limits.txt").write_text("plain<2\nnobody-asks==1\n")
+    (tmp_path / "all.txt").write_text(
+        "-r base.txt\n-c limits.txt\nunknown>=1\n"
+        f"{NAME}==2.0 \\\n    --hash=sha256:{'1' * 64}\nSources\ngit+https://h.example/x.git#egg=x\n"
+    )
+    report, err = explain(capsys, "-r", "all.txt", "-i", index.url, status=1)
+    answers = [(one["name"], one["version"], one["selected"] is not None) for one in report["requirements"]]
+    assert answers == [
+        ("plain", "1.0", True),
+        ("unknown", None, False),
+        (NAME, "2.0", True),
+        ("sources", "2.0", True),
+    ]
+    assert report["requirements"][0]["requirement"] == "plain[one,two], plain<2 (constraint)"
+    assert [line.partition(", ")[2] for line in err[:1]] == [
+        "line 7: 'git+https://h.example/x.git#egg=x' names a file, a folder or a URL, so there is nothing to"
+        " choose"
+    ]
+    assert err[1:] == ["warning: no source has project unknown"]
+    # One rule more in the file, or on the command line.
+    for only, asked in (("sources", "1.0"), (":all:", "1.0"), ("plain", "2.0")):
+        report, _ = explain(capsys, "sources", "-i", index.url, "--only-binary", only)
+        assert report["version"] == asked
+    (tmp_path / "wheels.txt").write_text("sources\n--only-binary=:all:\n")
+    (one,) = explain(capsys, "-r", "wheels.txt", "-i", index.url)[0]["requirements"]
+    assert one["version"] == "1.0"
+    assert one["newer"][0]["reason"] == "source distribution, and only wheels may be taken"
+    (tmp_path / "wheels.txt").write_text("sources\n--only-binary=:all:\n--no-binary=sources\n")
+    (one,) = explain(capsys, "-r", "wheels.txt", "-i", index.url)[0]["requirements"]
+    assert one["version"] == "2.0"
+
+
+def test_a_file_that_asks_for_nothing(
+    index: FakeIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    report, err = explain(capsys, "-r", "empty.txt", "-i", index.url)
+    assert (report, err) == ({"requirements": []}, ["note: no project is asked for"])
 
 
 def test_a_false_marker_on_the_command_line(index: FakeIndex, capsys: pytest.CaptureFixture[str]) -> None:

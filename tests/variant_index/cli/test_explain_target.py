@@ -144,7 +144,7 @@ def test_sources_are_not_for_another_target(index: FakeIndex, capsys: pytest.Cap
     assert explain(capsys, *options)[0]["version"] == "4.0"
     report, _ = explain(capsys, *options, LINUX, "--python-version=3.12")
     newer = {one["version"]: one["reason"] for one in report["newer"]}
-    assert newer["4.0"] == "source distribution, and for another target only wheels are taken"
+    assert newer["4.0"] == "source distribution, and only wheels may be taken"
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def _parse(line: RequirementLine) -> Requirement | None:
 
 
 def _names_a_file(line: RequirementLine) -> str:
-    what = f"{printable(line.text)!r} names one file or folder, so there is nothing to choose"
+    what = f"{printable(line.text)!r} names a file, a folder or a URL, so there is nothing to choose"
     if not line.place:
         raise WantedError(what)
     return f"{line.place}: {what}"

@@ -76,7 +76,7 @@ def test_what_names_a_file_is_left_out(text: str) -> None:
     assert found == ()
     (line,) = left_out
     assert line.startswith("r.txt, line 3: ")
-    assert "names one file or folder" in line
+    assert "names a file, a folder or a URL" in line
 
 
 @pytest.mark.parametrize("text", ["a==", "a b", "a; nonsense == 1", "a\x1b[31m=="])
