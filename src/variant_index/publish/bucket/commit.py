@@ -70,6 +70,7 @@ class Commit:
         previous: the id of the commit before; "" for the first.
         pages: every page, by path.
         dropped: files and bodies that nothing names any more -> since when, seconds since 1970.
+        looked: when orphans were looked for the last time, seconds since 1970.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Commit:
     previous: str
     pages: Mapping[str, PageState]
     dropped: Mapping[str, int]
+    looked: int = 0
 
 
 NOTHING = Commit(0, "", "", {}, {})
@@ -91,8 +93,9 @@ class Changes:
         used: the projects whose pages it looked at: what it wants may depend on them.
         pages: path -> the new page, None to remove it.
         revived: paths under `files/` that had been dropped and are named again.
-        dropped: paths under `files/` that no page names any more.
+        dropped: files and bodies that no page names any more, or that none ever named.
         gone: what was dropped and need not be looked at again: it is deleted, or named.
+        looked: whether all orphans there are were looked for.
     """
 
     used: Set[str]
@@ -100,6 +103,7 @@ class Changes:
     revived: Set[str]
     dropped: Set[str]
     gone: Set[str]
+    looked: bool = False
 
 
 def commit_path(number: int) -> str:
@@ -148,11 +152,13 @@ def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: in
     Raises:
         OvertakenError: a project that the changes depend on is not as it was, or the layout of pages.
     """
+    dropped_since = (path.split("/") for path in base.dropped.keys() - seen.dropped.keys())
+    for folder, name, *_ in dropped_since:
+        if f"{folder}/" == FILES and name in changes.used:
+            raise _overtaken(name)
     for path in {*base.pages, *seen.pages}:
         if project_of(path) in changes.used and base.pages.get(path) != seen.pages.get(path):
-            raise OvertakenError(
-                f"{project_of(path)}: somebody else published it meanwhile, again and again; run again"
-            )
+            raise _overtaken(project_of(path) or "")
     pages = {**base.pages}
     for path, state in changes.pages.items():
         if state is None:
@@ -172,7 +178,12 @@ def compose(base: Commit, seen: Commit, changes: Changes, identity: str, now: in
         base.id,
         pages,
         {path: since for path, since in dropped.items() if path not in named},
+        now if changes.looked or not base.number else base.looked,
     )
+
+
+def _overtaken(name: str) -> OvertakenError:
+    return OvertakenError(f"{name}: somebody else published it meanwhile, again and again; run again")
 
 
 def _layouts(pages: Iterable[str]) -> set[frozenset[str]]:
@@ -193,6 +204,7 @@ def write_commit(commit: Commit) -> bytes:
         "previous": commit.previous,
         "pages": {path: [state.sha256, state.md5] for path, state in sorted(commit.pages.items())},
         "dropped": dict(sorted(commit.dropped.items())),
+        "looked": commit.looked,
     }
     return json.dumps(content, separators=(",", ":")).encode()
 
@@ -218,6 +230,7 @@ def parse_commit(content: bytes, number: int, place: str) -> Commit:
             _text(fields["previous"]),
             {_page(path): _state(*state) for path, state in fields["pages"].items()},
             {_droppable(path): int(since) for path, since in fields["dropped"].items()},
+            int(fields.get("looked", 0)),  # earlier versions do not write it
         )
         if commit.number != number:
             raise ValueError

@@ -12,7 +12,8 @@ Publishing has three parts, and can be killed anywhere:
    Having created the commit is having published.
 3. Pages are written, see `page_writer.py`. Who comes next does that if we do not.
 
-Files that no page names any more are deleted by a later publisher after a grace period.
+Files that no page names any more are deleted by a later publisher after a grace period, and with them what
+killed runs uploaded, which is looked for now and then.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ from variant_index.publish.bucket.commit import (
     projects,
 )
 from variant_index.publish.bucket.commit_log import CommitLog
-from variant_index.publish.bucket.object_storage import Bucket, BucketError, Stored
+from variant_index.publish.bucket.object_storage import Bucket, BucketError
+from variant_index.publish.bucket.orphans import LOOK_SECONDS, MOST_ORPHANS, find_orphans
 from variant_index.publish.bucket.page_writer import PageWriter
 from variant_index.publish.bucket.probe import Abilities, probe
 from variant_index.publish.bucket.uploads import Uploads
+from variant_index.publish.bucket.work import Work
 from variant_index.publish.layout import HTML_PAGE, JSON_PAGE, Layout, layout_of
 from variant_index.publish.plan import (
     FILES,
     PAGES,
-    Copy,
-    Delete,
     Put,
     Step,
     listed_paths,
@@ -70,12 +71,20 @@ Progress = Callable[[str, int, int], None]
 class BucketStore:
     """See `Store`."""
 
-    def __init__(self, url: str, *, grace: int = GRACE_SECONDS, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        grace: int = GRACE_SECONDS,
+        look: int = LOOK_SECONDS,
+        progress: Progress | None = None,
+    ) -> None:
         """Publish into `s3://BUCKET/PREFIX`.
 
         Args:
             url: the index's address.
             grace: seconds that a file stays after the last page stopped naming it.
+            look: seconds from one look for orphans to the next; younger ones stay.
             progress: told how far uploads are: what is done, how many are done and how many there are.
 
         Raises:
@@ -85,6 +94,7 @@ class BucketStore:
         self._bucket = Bucket(url)
         self._log = CommitLog(self._bucket)
         self._grace = grace
+        self._look_after = look
         self._progress = progress
         self._abilities: Abilities | None = None
         self._seen = NOTHING
@@ -187,7 +197,7 @@ class BucketStore:
 
     def carry_out(self, steps: Iterable[Step], on_step: OnStep | None = None) -> None:
         """See `Store`."""
-        work = _Work(self._bucket, self._seen, lambda name: self._listed(name, self._seen))
+        work = Work(self._bucket, self._seen, lambda name: self._listed(name, self._seen))
         with Uploads(self._bucket, self._known()) as uploads:
             for step in steps:
                 changes = work.take(step, uploads)
@@ -197,23 +207,24 @@ class BucketStore:
         if work.pages:
             self._publish(work)
 
-    def _publish(self, work: _Work) -> None:
+    def _publish(self, work: Work) -> None:
         now = self._known().now()
         base = self._seen
         bodies = {body_path(state) for state in work.pages.values() if state is not None}
         gone = self._sweep(base, now, work.revived | bodies)
+        looked = self._look(work, base, now)
         names = {name for path in work.pages if (name := project_of(path))}
         wants_root = any(project_of(path) == "" for path in work.pages)
         identity = secrets.token_hex(16)
         for attempt in range(_CLAIMS):
-            changes = Changes(self._used | names, work.pages, work.revived, work.dropped, gone)
+            changes = Changes(self._used | names, work.pages, work.revived, work.dropped, gone, looked)
             commit = compose(base, self._seen, changes, identity, now)
             if wants_root and base is not self._seen:
                 # Others added or removed projects; the root page is what all projects make it.
                 for step in plan_root(projects(commit.pages), _layout(commit) or "both"):
                     if isinstance(step, Put):
                         work.pages[step.path] = work.store_body(step.content)
-                changes = Changes(self._used | names, work.pages, work.revived, work.dropped, gone)
+                changes = Changes(self._used | names, work.pages, work.revived, work.dropped, gone, looked)
                 commit = compose(base, self._seen, changes, identity, now)
             if self._log.create(commit):
                 break
@@ -243,6 +254,19 @@ class BucketStore:
                 f"{error}; commit {commit.number} is published, and any publisher's next run writes its pages"
             ) from None
 
+    def _look(self, work: Work, base: Commit, now: int) -> bool:
+        """Drop what killed runs uploaded, from time to time, and tell whether that is all there is."""
+        if now - base.looked < self._look_after or base is NOTHING:
+            return False
+        try:
+            found = find_orphans(
+                self._bucket, base, now - self._look_after, lambda name: self._listed(name, base)
+            )
+        except BucketError:
+            return False
+        work.dropped.update({*found} - work.resumed)
+        return len(found) < MOST_ORPHANS
+
     def _sweep(self, base: Commit, now: int, kept: set[str]) -> set[str]:
         """Delete what was dropped a grace period ago but for `kept`, and return what is gone or listed.
 
@@ -267,76 +291,5 @@ class BucketStore:
         return gone | (due & listed)
 
 
-class _Work:
-    """What a publisher's steps amount to.
-
-    Attributes:
-        pages: the pages that change -> their new state, None to remove them.
-        revived: files that had been dropped and are named again.
-        dropped: files that are named no more.
-    """
-
-    def __init__(self, bucket: Bucket, seen: Commit, listed: Callable[[str], set[str]]) -> None:
-        self._bucket = bucket
-        self._seen = seen
-        self._listed = listed
-        self._project = ""
-        self._published: set[str] = set()
-        self._folder = ""
-        self._there: dict[str, Stored] = {}
-        self.pages: dict[str, PageState | None] = {}
-        self.revived: set[str] = set()
-        self.dropped: set[str] = set()
-
-    def take(self, step: Step, uploads: Uploads) -> bool:
-        """Begin a step, and tell whether it changes anything."""
-        if isinstance(step, Delete):
-            if step.path.startswith(FILES):
-                self.dropped.add(step.path)
-                return True
-            if step.path in self._seen.pages:
-                self.pages[step.path] = None
-            return step.path in self._seen.pages
-        if isinstance(step, Put) and step.path.startswith(PAGES):
-            state = _state(step.content)
-            if self._seen.pages.get(step.path) == state:
-                return False
-            self.pages[step.path] = state
-            uploads.add(Put(body_path(state), step.content))
-            return True
-        found = self._found(step.path)
-        dropped = step.path in self._seen.dropped
-        if dropped:  # it may be there still, and may be deleted any moment
-            self.revived.add(step.path)
-        uploads.add(step, found, resume=found is None and not dropped)
-        size = step.size if isinstance(step, Copy) else len(step.content)
-        return found is None or found.size != size
-
-    def store_body(self, content: bytes) -> PageState:
-        """Store a page's bytes in the log."""
-        state = _state(content)
-        self._bucket.put(body_path(state), content)
-        return state
-
-    def _found(self, path: str) -> Stored | None:
-        """Return what is at a path that is published already."""
-        folder = path.rpartition("/")[0]
-        project = path.split("/")[1]
-        if project != self._project:
-            self._project, self._published = project, self._listed(project)
-        if path not in self._published:
-            return None
-        if folder != self._folder:
-            self._folder = folder
-            self._there = {stored.path: stored for stored in self._bucket.directly_in(folder)}
-        return self._there.get(path)
-
-
 def _layout(commit: Commit) -> Layout | None:
     return layout_of([form for form in (HTML_PAGE, JSON_PAGE) if f"{PAGES}{form}" in commit.pages])
-
-
-def _state(content: bytes) -> PageState:
-    return PageState(
-        hashlib.sha256(content).hexdigest(), hashlib.md5(content, usedforsecurity=False).hexdigest()
-    )

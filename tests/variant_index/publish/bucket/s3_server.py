@@ -37,6 +37,7 @@ class S3Server:
         objects: what is stored, by path.
         requests: method and path of each request so far.
         answers: method, path and status of those that were done.
+        ages: how many seconds ago objects were written, where that is not now.
         signers: the access keys that requests were signed with.
     """
 
@@ -50,6 +51,7 @@ class S3Server:
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     answers: list[tuple[str, str, int]] = field(default_factory=list)
+    ages: dict[str, float] = field(default_factory=dict)
     signers: set[str] = field(default_factory=set)
     url: str = ""
 
@@ -68,6 +70,9 @@ class S3Server:
             hashlib.md5(content).hexdigest() if self.md5_tags else f"{hashlib.sha1(content).hexdigest()}-x"
         )
         return f'"{digest}"'
+
+    def time(self, path: str) -> float:
+        return time.time() - self.ages.get(path, 0)
 
     def below(self, prefix: str) -> dict[str, bytes]:
         return {path: body for path, (body, _) in self.objects.items() if path.startswith(prefix)}
@@ -135,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
                 name: self.headers[name] for name in ("Content-Type", "Cache-Control") if name in self.headers
             }
             state.objects[path] = (body, kept)
+            state.ages.pop(path, None)
             return 200, {"ETag": state.tag(body)}, b""
         if self.command == "POST" and "delete" in query:
             keys = [unescape(key) for key in re.findall("<Key>(.*?)</Key>", body.decode())]
@@ -145,7 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             return self._error(404, "NoSuchKey")
         content, kept = found
-        headers = {"ETag": state.tag(content), "Last-Modified": formatdate(time.time(), usegmt=True), **kept}
+        headers = {
+            "ETag": state.tag(content),
+            "Last-Modified": formatdate(state.time(path), usegmt=True),
+            **kept,
+        }
         if self.command == "HEAD":
             return 200, {**headers, "Content-Length": str(len(content))}, b""
         if (part := self.headers.get("Range")) is not None:
@@ -165,6 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         del state.parts[path]
         if self.command == "POST":
             content = b"".join(parts[number] for number in sorted(parts))
+            state.ages.pop(path, None)
             state.objects[path] = (content[:-1] + b"?" if state.spoils_parts else content, {})
         text = "<CompleteMultipartUploadResult><ETag>x-1</ETag></CompleteMultipartUploadResult>"
         return 200, {}, text.encode()
@@ -188,7 +199,7 @@ def _listing(state: S3Server, bucket: str, query: dict[str, list[str]]) -> bytes
             folders.add(prefix + rest.partition(delimiter)[0] + delimiter)
             continue
         content = state.objects[path][0]
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(state.time(path)))
         rows.append(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{moment}</LastModified>"
             f"<ETag>{escape(state.tag(content))}</ETag><Size>{len(content)}</Size></Contents>"
