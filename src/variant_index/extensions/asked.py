@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from variant_index.model.filename import FilenameError, WheelFilename, canonical_name
+from variant_index.model.marker import marker_holds
 from variant_index.model.wishes import Upgrade, Wishes
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _read(
             if (found := _wheel(text)) is not None:
                 yield found
             continue
-        if requirement.marker is not None and not requirement.marker.evaluate({**environment(), "extra": ""}):
+        if requirement.marker is not None and not marker_holds(requirement.marker, environment()):
             continue
         if requirement.url is not None:
             found = _wheel(requirement.url)

@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from variant_index.errors import printable
+from variant_index.model.marker import marker_holds
 from variant_index.providers.failure import ProviderError
 
 __all__ = ["Pin", "parse_pin", "parse_pins", "pins_text"]
@@ -39,10 +40,10 @@ class Pin:
 
     @property
     def applies(self) -> bool:
-        """Whether the marker holds for this interpreter."""
+        """Whether the marker holds for this interpreter, with which providers are installed and run."""
         from packaging.markers import Marker
 
-        return not self.marker or Marker(self.marker).evaluate()
+        return not self.marker or marker_holds(Marker(self.marker)) is True
 
     def __str__(self) -> str:
         return f"{self.name}=={self.version}"
@@ -74,6 +75,8 @@ def parse_pin(text: str, where: str = "") -> Pin:
         raise ProviderError(f"{where}: a provider is trusted in one exact version; {_HOW}")
     if not hashes:
         raise ProviderError(f"{where}: a provider is trusted by the hash of its wheel; {_HOW}")
+    if marker_holds(requirement.marker) is None:
+        raise ProviderError(f"{where}: its marker compares what cannot be compared")
     marker = str(requirement.marker) if requirement.marker is not None else ""
     return Pin(canonicalize_name(requirement.name), specifiers[0].version, hashes, marker)
 

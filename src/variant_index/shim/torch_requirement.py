@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from variant_index.errors import VariantIndexError
 from variant_index.model.filename import canonical_name
+from variant_index.model.marker import marker_holds
 from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.family import TORCH
 from variant_index.upstream.local import local_path
@@ -97,7 +98,7 @@ def torch_requirement(metadata: bytes, environment: Callable[[], Mapping[str, st
             return None
         marker = requirement.marker
         if canonical_name(requirement.name) == TORCH and (
-            marker is None or marker.evaluate({**environment(), "extra": ""})
+            marker is None or marker_holds(marker, environment())
         ):
             required &= requirement.specifier
     return required

@@ -27,6 +27,7 @@ def read(*requirements: str, constraints: tuple[str, ...] = ()) -> Asked:
         (["torch"], ""),
         (["install", "-U", "torchvision==1.0", "not a requirement"], ""),
         (["torch==2.9.0"], "==2.9.0"),
+        (["torch==2.9.0", "torch==1.0; os_name ~= 'a'"], "==2.9.0"),
         (["Torch[x]==2.9.0+cu128 --hash=sha256:00", "numpy"], "==2.9.0+cu128"),
         (["torch<3  # newest", "torch>=2.8"], "<3,>=2.8"),
         (["torch==1.0; python_version < '3'"], ""),

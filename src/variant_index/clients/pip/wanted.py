@@ -19,6 +19,7 @@ from variant_index.clients.pip.requirements import Requirements
 from variant_index.clients.pip.requirements_line import logical_lines
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import canonical_name
+from variant_index.model.marker import marker_holds
 
 if TYPE_CHECKING:
     from variant_index.shim.present import Chosen
@@ -194,7 +195,10 @@ def merge(
             left_out.append(_names_a_file(line))
             continue
         marker = requirement.marker
-        holds = marker is None or marker.evaluate({**environment, "extra": ""})
+        holds = marker_holds(marker, environment)
+        if holds is None:
+            where = f"{line.place}: " if line.place else ""
+            raise WantedError(f"{where}{printable(line.text)!r}: its marker compares what cannot be compared")
         if line.constraint:
             if holds:
                 limits.append((line, requirement))

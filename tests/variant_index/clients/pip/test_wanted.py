@@ -51,6 +51,11 @@ def test_markers_are_those_of_the_target() -> None:
     assert found["c"].ignored is not None
 
 
+def test_markers_without_an_answer_are_refused() -> None:
+    with pytest.raises(WantedError, match=r"r\.txt, line 3: .* its marker compares what cannot be compared"):
+        wanted(RequirementLine("a; os_name ~= 'x'", "r.txt, line 3"))
+
+
 def test_constraints_limit_and_ask_for_nothing() -> None:
     found = wanted(
         RequirementLine("a<2", "c.txt, line 1", constraint=True),
