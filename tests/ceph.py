@@ -52,8 +52,8 @@ class Gateway:
     url: str
     environment: Mapping[str, str]
 
-    def make_bucket(self, name: str) -> None:
-        """Make a bucket that everybody may read; as a web site, `BUCKET.localhost`, it shows JSON pages."""
+    def make_bucket(self, name: str, index: str = "index.json") -> None:
+        """Make a bucket that everybody may read; as a web site, `BUCKET.localhost`, it shows `index`."""
         self._ask("PUT", f"/{name}")
         policy = {
             "Version": "2012-10-17",
@@ -69,7 +69,7 @@ class Gateway:
         self._ask("PUT", f"/{name}", "policy=", json.dumps(policy).encode())
         website = (
             '<WebsiteConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-            "<IndexDocument><Suffix>index.json</Suffix></IndexDocument></WebsiteConfiguration>"
+            f"<IndexDocument><Suffix>{index}</Suffix></IndexDocument></WebsiteConfiguration>"
         )
         self._ask("PUT", f"/{name}", "website=", website.encode())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.ceph import Gateway
 from tests.making import make_wheel
 from tests.variant_index.publish.bucket.proxy import proxy
 from tests.variant_index.publish.bucket.publishers import (
+    NOW,
     build,
     check_page,
     consistent,
@@ -29,9 +32,14 @@ from tests.variant_index.publish.bucket.publishers import (
 )
 from tests.variant_index.publish.clients import installed_file, pip_install, uv_install
 from tests.variant_index.publish.family import CU128, make_family, make_variant
+from tests.variant_index.publish.test_provenance import attest
 from variant_index.publish.bucket.object_storage import PART_BYTES, Bucket
 from variant_index.publish.bucket.probe import probe
-from variant_index.simple_api.render import JSON_TYPE
+from variant_index.publish.bucket.store import BucketStore
+from variant_index.publish.build import build_index
+from variant_index.publish.edit import add_files, parse_target, yank
+from variant_index.simple_api.parse import parse_page
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
 
 pytestmark = pytest.mark.object_storage
 
@@ -254,6 +262,48 @@ def test_readers_never_meet_a_page_without_its_files(ceph: Gateway, url: str, tm
             reader.join()
     assert problems == []
     assert set(sizes) == {6, 7}
+
+
+@pytest.mark.parametrize("layout", ["html", "json"])
+def test_layouts_and_provenance(
+    ceph: Gateway, url: str, tmp_path: Path, layout: Literal["html", "json"]
+) -> None:
+    """As from a bucket whose web site shows the one form of pages that is there."""
+    bucket_name = f"pages-{layout}"
+    ceph.make_bucket(bucket_name, f"index.{layout}")
+    url = f"s3://{bucket_name}/site"
+    family = make_family(tmp_path / "in")
+    attested = family / "vdemo-2.0-py3-none-any-cu130.whl"
+    alone = attest(attested, alone=True)
+    late = make_variant(tmp_path / "late", "vdemo-2.0-py3-none-any-cu129.whl", CU128)
+    base = "https://wheels.example/site"
+    assert not build_index([family], BucketStore(url), now=NOW, layout=layout, base_url=base).refused
+    assert not add_files([late], BucketStore(url, grace=-1), now=NOW, base_url=base).refused
+    yank([parse_target(late.name)], BucketStore(url, grace=-1))
+
+    bucket = Bucket(url)
+    assert set(pages(bucket)) == {f"simple/index.{layout}", f"simple/vdemo/index.{layout}"}
+    kind = HTML_TYPE if layout == "html" else JSON_TYPE
+    page = parse_page(bucket.get(f"simple/vdemo/index.{layout}"), kind, f"{base}/simple/vdemo/", "vdemo")
+    assert {file.filename for file in page.files if file.yanked} == {late.name}
+    ((name, address),) = [(file.filename, file.provenance) for file in page.files if file.provenance]
+    assert name == attested.name
+    with urllib.request.urlopen(
+        f"{ceph.url}/{bucket_name}/site{address.removeprefix(base)}", timeout=10
+    ) as answer:
+        (bundle,) = json.load(answer)["attestation_bundles"]
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert bundle["attestations"] == [json.loads(alone.read_bytes())]
+
+    with proxy(ceph.url, f"{bucket_name}.localhost") as site:
+        index = f"{site.url}/site/simple/"
+        done = pip_install(index, "vdemo", tmp_path / "pip")
+        assert done.returncode == 0, done.stderr
+        assert installed_file(tmp_path / "pip", "vdemo") == "vdemo-2.0-py3-none-any.whl"
+        done = uv_install(index, "vdemo", tmp_path / "uv", "--exclude-newer", "2026-06-01")
+        assert done.returncode == 0, done.stderr
+        assert installed_file(tmp_path / "uv", "vdemo") == "vdemo-2.0-py3-none-any.whl"
 
 
 def test_pip_and_uv_install_from_the_bucket(ceph: Gateway, url: str, tmp_path: Path) -> None:
