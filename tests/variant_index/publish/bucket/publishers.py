@@ -10,6 +10,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from urllib.parse import unquote
 
+from variant_index.model.document import parse_document
+from variant_index.model.filename import SIDECAR_SUFFIX, WheelFilename, sidecar_filename
 from variant_index.publish.bucket.object_storage import Bucket
 from variant_index.publish.bucket.store import BucketStore
 from variant_index.publish.build import build_index
@@ -78,13 +80,24 @@ def consistent(bucket: Bucket) -> None:
 
 
 def check_page(bucket: Bucket, content: bytes, kind: str, name: str) -> int:
-    """Assert that every file of a page is there with its hash, and return how many there are."""
+    """Assert that every file of a page is there with its hash, and return how many there are.
+
+    Also that its sidecars are of its own state: they describe the variant wheels that the page lists.
+    """
     page = parse_page(content, kind, f"{_BASE}simple/{name}/", name)
     assert not page.problems
+    labels: dict[str, set[str]] = {}
+    described: dict[str, set[str]] = {}
     for file in page.files:
         path = unquote(file.url.removeprefix(_BASE))
-        assert hashlib.sha256(bucket.get(path)).hexdigest() == file.hashes["sha256"]
+        data = bucket.get(path)
+        assert hashlib.sha256(data).hexdigest() == file.hashes["sha256"]
         if isinstance(file.core_metadata, dict):
             digest = hashlib.sha256(bucket.get(f"{path}.metadata")).hexdigest()
             assert digest == file.core_metadata["sha256"]
+        if file.filename.endswith(SIDECAR_SUFFIX):
+            described[file.filename] = {*parse_document(data, file.filename).variants}
+        elif file.filename.endswith(".whl") and (wheel := WheelFilename.parse(file.filename)).label:
+            labels.setdefault(sidecar_filename(wheel.name, wheel.version), set()).add(wheel.label)
+    assert described == labels
     return len(page.files)

@@ -23,7 +23,7 @@ from tests.variant_index.publish.family import make_family
 from variant_index.publish.bucket.commit import Changes, Commit, compose
 from variant_index.publish.bucket.object_storage import PART_BYTES, Bucket
 from variant_index.publish.bucket.orphans import LOOK_SECONDS
-from variant_index.publish.bucket.store import BucketStore
+from variant_index.publish.bucket.store import GRACE_SECONDS, BucketStore
 from variant_index.publish.edit import add_files
 from variant_index.publish.store import OvertakenError
 
@@ -44,10 +44,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
         yield state
 
 
-def publish(folder: Path, name: str, **times: int) -> None:
+def publish(
+    folder: Path, name: str, url: str = URL, *, grace: int = GRACE_SECONDS, look: int = LOOK_SECONDS
+) -> None:
     """Add a project."""
     wheel = make_wheel(folder, f"{name}-1.0-py3-none-any.whl")
-    assert not add_files([wheel], BucketStore(URL, **times), now=NOW).refused
+    assert not add_files([wheel], BucketStore(url, grace=grace, look=look), now=NOW).refused
 
 
 def newest() -> dict[str, Any]:
@@ -201,20 +203,15 @@ def test_orphans_of_a_project_are_a_change_of_it() -> None:
 def test_killed_publishers_leave_nothing_for_ever(ceph: Gateway, url: str, tmp_path: Path) -> None:
     """Killed while they upload, one of them in the middle of a large file."""
     bucket = Bucket(url)
-
-    def publish(name: str, **times: int) -> None:
-        wheel = make_wheel(tmp_path, f"{name}-1.0-py3-none-any.whl")
-        assert not add_files([wheel], BucketStore(url, **times), now=NOW).refused
-
-    publish("first")
+    publish(tmp_path, "first", url)
     big = make_wheel(tmp_path, "big-1.0-py3-none-any.whl", files={"b": os.urandom(PART_BYTES * 3)})
     small = [make_wheel(tmp_path, f"small{number}-1.0-py3-none-any.whl") for number in range(8)]
     for wheels in ([big], small):
         kill_at_upload(4, ceph, url, wheels)
     assert any("small" in stored.path for stored in bucket.all_below("files/"))
-    publish("second", look=0)
-    publish("third", look=0, grace=-1)
-    publish("fourth", grace=-1)
+    publish(tmp_path, "second", url, look=0)
+    publish(tmp_path, "third", url, look=0, grace=-1)
+    publish(tmp_path, "fourth", url, grace=-1)
     files = {stored.path.split("/")[1] for stored in bucket.all_below("files/")}
     assert files == {"first", "second", "third", "fourth"}
     consistent(bucket)

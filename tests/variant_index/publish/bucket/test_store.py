@@ -19,6 +19,7 @@ from tests.variant_index.publish.bucket.publishers import (
     NOW,
     add,
     build,
+    check_page,
     consistent,
     listed,
     pages,
@@ -36,6 +37,7 @@ from variant_index.publish.build import build_index
 from variant_index.publish.edit import add_files, parse_target, remove, yank
 from variant_index.publish.plan import Copy, Put
 from variant_index.publish.store import OvertakenError, SourceChangedError, StoreError
+from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE
 
 URL = "s3://bucket/some/index"
 WHEEL = "demo-1.0-py3-none-any.whl"
@@ -127,6 +129,19 @@ def test_what_a_page_names_is_not_removed(server: S3Server, tmp_path: Path) -> N
     assert json.loads(bucket.get("log/000000000002.json"))["dropped"].keys().isdisjoint(files)
 
 
+def test_a_page_read_a_while_ago_keeps_its_files(server: S3Server, tmp_path: Path) -> None:
+    """The sidecar has its page's state in its address, so no later one takes its place."""
+    build(URL, make_family(tmp_path))
+    held = [Bucket(URL).get("simple/vdemo/index.json")]
+    for label in ("cu126", "cu129"):
+        make_variant(tmp_path, f"vdemo-2.0-py3-none-any-{label}.whl", CU128)
+        build(URL, tmp_path)
+        held.append(Bucket(URL).get("simple/vdemo/index.json"))
+    remove([parse_target("vdemo-2.0-py3-none-any-cu126.whl")], BucketStore(URL), now=NOW)
+    held.append(Bucket(URL).get("simple/vdemo/index.json"))
+    assert [check_page(Bucket(URL), content, JSON_TYPE, "vdemo") for content in held] == [6, 7, 8, 7]
+
+
 def test_the_log_and_old_bodies_do_not_grow(server: S3Server, tmp_path: Path) -> None:
     old, new = _change(tmp_path)
     for number in range(8):
@@ -151,6 +166,9 @@ def test_killed_at_every_request(server: S3Server, tmp_path: Path) -> None:
         found = pages(Bucket(URL))
         for path, content in found.items():
             assert content in (before.get(path), after.get(path))
+            if path.count("/") == 2:
+                kind = JSON_TYPE if path.endswith(".json") else HTML_TYPE
+                check_page(Bucket(URL), content, kind, path.split("/")[1])
         for path in before.keys() & after.keys():
             assert path in found
         build(URL, new)
