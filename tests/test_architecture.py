@@ -49,7 +49,7 @@ _ALLOWED: dict[str, set[str]] = {
         "upstream",
         "wheel",
     },
-    "clients": {"errors", "model", "selection", "shim"},
+    "clients": {"errors", "model", "selection", "shim", "upstream"},
     "demo": {
         "clients",
         "errors",

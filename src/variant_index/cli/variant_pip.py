@@ -160,6 +160,7 @@ def _run_behind_shim(
         def serve() -> None:
             # Loading the server takes as long as pip needs to its first request, so they go side by side.
             from variant_index.cli.extension_settings import extension_settings
+            from variant_index.clients.pip.expected import expected_pages
             from variant_index.clients.pip.tags import target_platforms
             from variant_index.clients.pip.wishes import pip_wishes
             from variant_index.shim.journal import Journal
@@ -180,6 +181,12 @@ def _run_behind_shim(
                 endpoint=endpoint,
                 routing=upstream.routing,
                 extensions=extensions,
+                expected=expected_pages(
+                    arguments,
+                    wishes,
+                    None if extensions.environment is None else extensions.environment.versions,
+                    interpreter.pip_version(),
+                ),
             )
             until_pip_ends.enter_context(server)
             served.append((journal, server.files))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -56,6 +57,8 @@ class Environment:
 
 def package_folders(python: str) -> tuple[Path, ...]:
     """Return the folders that an interpreter imports packages from; none when it does not run."""
+    if python == sys.executable:
+        return _of_packages(sys.path)
     command = [python, "-I", "-c", _QUESTION]
     try:
         done = subprocess.run(
@@ -64,7 +67,11 @@ def package_folders(python: str) -> tuple[Path, ...]:
         paths = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         return ()
-    folders = (Path(path) for path in paths if isinstance(path, str))
+    return _of_packages(path for path in paths if isinstance(path, str))
+
+
+def _of_packages(paths: Iterable[str]) -> tuple[Path, ...]:
+    folders = map(Path, paths)
     return tuple(path for path in folders if path.name in ("site-packages", "dist-packages"))
 
 

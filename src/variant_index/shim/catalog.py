@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
 from variant_index.simple_api.shape import has_page_shape
 from variant_index.upstream.local import local_path
+from variant_index.upstream.lookahead import LookAhead
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProject, Upstream
 from variant_index.upstream.recent import Recent, SharedAnswers
@@ -148,26 +150,38 @@ class Catalog:
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
         self._answered: frozenset[str] = frozenset()
 
-    def page(self, name: str, form: str, accept: str | None) -> Page | None:
+    def page(self, name: str, form: str, accept: str | None, ahead: LookAhead | None = None) -> Page | None:
         """Return a project's page, None when no source has the project.
 
         Args:
             name: the project's normal name.
             form: the content type that `negotiate` chose for the client.
             accept: the client's `Accept` header.
+            ahead: what was fetched before the client asks for it; None for nothing.
 
         Raises:
             UpstreamError: a source failed.
             VariantIndexError: the machine or the target interpreter could not be asked.
         """
         html = _accepts_html(form, accept)
-        return self._shared.get((name, form, html), lambda: self._page(name, form, html=html))
+        accepted = PREFER_JSON if form == JSON_TYPE else PREFER_HTML
+        foreseen = ahead.claim(name, accepted) if ahead is not None else None
+        fetch = foreseen.result if foreseen else partial((ahead or self._upstream).project, name, accepted)
+        # What was foreseen for one client is from before others asked, and so not shared.
+        key = (name, form, html, foreseen)
+        return self._shared.get(key, lambda: self._page(fetch, name, form, html=html))
 
-    def _page(self, name: str, form: str, *, html: bool) -> Page | None:
-        if self._family is not None and name in self._family and not self._upstream.is_routed(name):
+    def is_upstream(self, name: str) -> bool:
+        """Tell whether a project comes from the user's sources alone, and not from PyTorch's index."""
+        return self._family is None or name not in self._family or self._upstream.is_routed(name)
+
+    def _page(
+        self, fetch: Callable[[], FetchedProject | None], name: str, form: str, *, html: bool
+    ) -> Page | None:
+        if self._family is not None and not self.is_upstream(name):
             presented = self._present_family(self._family, name)
             return None if presented is None else self._render(_Decided(presented), form)
-        fetched = self._upstream.project(name, PREFER_JSON if form == JSON_TYPE else PREFER_HTML)
+        fetched = fetch()
         if fetched is None:
             return None
         self._journal.warn(fetched.problems)

@@ -26,6 +26,7 @@ from variant_index.shim.verification import ChosenWheel, WheelVerifier
 from variant_index.shim.views import Views
 from variant_index.simple_api.render import JSON_TYPE, negotiate, render_root_html, render_root_json
 from variant_index.upstream.local import local_path
+from variant_index.upstream.lookahead import LookAhead, LookAheads
 from variant_index.upstream.network import Network
 
 __all__ = ["ShimHandler", "Site"]
@@ -46,6 +47,8 @@ class Site:
         streamer: passes wheels on that get another end.
         network: reads the files for which clients have no login.
         journal: takes what happens.
+        ahead: the pages that the one client will ask for; None where there are many clients.
+        aheads: the same for each of many, by connection; None where nothing is foreseen.
         metrics: counts answers, for a shim that runs for long; None where nobody asks.
     """
 
@@ -56,11 +59,24 @@ class Site:
     streamer: SpliceStreamer
     network: Network
     journal: Journal
+    ahead: LookAhead | None = None
+    aheads: LookAheads | None = None
     metrics: Metrics | None = None
 
 
 class ShimHandler(HttpConnection):
     """One connection. Other methods are answered 405 (unknown ones 501), all outside the token 404."""
+
+    def setup(self) -> None:
+        """Prepare; a client that keeps its connection open will ask for more pages."""
+        super().setup()
+        self._own_ahead = aheads.begin() if (aheads := self._site.aheads) is not None else None
+
+    def finish(self) -> None:
+        """Clear up."""
+        if self._own_ahead is not None:
+            self._own_ahead.end()
+        super().finish()
 
     def respond(self) -> None:
         """Answer a GET or HEAD."""
@@ -147,7 +163,7 @@ class ShimHandler(HttpConnection):
             return
         site = self._site
         try:
-            page = catalog.page(name, form, accept)
+            page = catalog.page(name, form, accept, site.ahead or self._own_ahead)
         except VariantIndexError as error:
             site.journal.fail(str(error))
             # An error that neither pip nor uv asks again for, as both do for seconds after a 5xx.

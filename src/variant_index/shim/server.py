@@ -35,6 +35,7 @@ from variant_index.shim.verification import WheelVerifier
 from variant_index.shim.views import Targets, View, Views
 from variant_index.shim.watched_machine import WatchedMachine
 from variant_index.torch_index.settings import TorchSettings
+from variant_index.upstream.lookahead import Expected, LookAhead, LookAheads
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
 from variant_index.upstream.remote_wheel import WheelReader
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["EndpointError", "ShimServer"]
 
 _MAX_CONNECTIONS: Final = 128
+_FORESEEN_BYTES: Final = 16 << 20
 
 
 class ShimServer:
@@ -73,6 +75,7 @@ class ShimServer:
         routing: Routing | None = None,
         extensions: ExtensionSettings | None = None,
         targets: Targets | None = None,
+        expected: Expected | None = None,
     ) -> None:
         """Bind; the server answers once the context is entered.
 
@@ -90,6 +93,8 @@ class ShimServer:
             extensions: what is known of the packages that extensions are built for; None for nothing.
             targets: the other machines of a shim that serves several, for long: links then name no host, and
                 there is `/healthz` and `/metrics`. None for a shim of this machine.
+            expected: what the one client that this shim serves is going to ask for; its pages are fetched at
+                once. None when that is not known.
 
         Raises:
             EndpointError: the port is taken.
@@ -151,6 +156,13 @@ class ShimServer:
             return replace(view, catalog=seen(view.watched.machine, view.watched.tags, view.files))
 
         default = view(None, None)
+        ahead, aheads = None, None
+        if expected is not None:
+            ahead = _look_ahead(upstream, reader, default.catalog, expected)
+        elif targets is not None:
+            aheads = LookAheads(
+                upstream, reader, default.catalog.is_upstream, only_known=True, room=_FORESEEN_BYTES
+            )
         if metrics is not None:
             network.watch = metrics.asked
         self._server.site = Site(
@@ -161,6 +173,8 @@ class ShimServer:
             SpliceStreamer(network, hashes),
             network,
             journal,
+            ahead,
+            aheads,
             metrics,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -187,6 +201,17 @@ class ShimServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _look_ahead(upstream: Upstream, wheels: WheelReader, catalog: Catalog, expected: Expected) -> LookAhead:
+    """Begin to fetch what the one client will ask for."""
+
+    def is_likely(name: str) -> bool:
+        return catalog.is_upstream(name) and expected.is_likely(name)
+
+    ahead = LookAheads(upstream, wheels, is_likely).begin()
+    ahead.expect(expected.projects, expected.accept)
+    return ahead
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):

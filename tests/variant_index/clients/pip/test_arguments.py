@@ -33,8 +33,8 @@ URL = "https://index.example/simple"
         (["--no-index", "x"], ["x"], {"no-index": ("",)}),
         (["--no-ind", "x"], ["x"], {"no-index": ("",)}),
         (["-qi", URL, "x"], ["-q", "x"], {"quiet": ("",), "index-url": (URL,)}),
-        ([f"-Uqf{URL}", "x"], ["-Uq", "x"], {"quiet": ("",), "find-links": (URL,)}),
-        (["-Ur", "a.txt"], ["-Ur", "a.txt"], {"requirement": ("a.txt",)}),
+        ([f"-Uqf{URL}", "x"], ["-Uq", "x"], {"upgrade": ("",), "quiet": ("",), "find-links": (URL,)}),
+        (["-Ur", "a.txt"], ["-Ur", "a.txt"], {"upgrade": ("",), "requirement": ("a.txt",)}),
         (
             ["-ra.txt", "-c", "b.txt"],
             ["-ra.txt", "-c", "b.txt"],
@@ -51,7 +51,7 @@ URL = "https://index.example/simple"
         # A value is never an option, whatever it looks like.
         (["--target", "-i", "x"], ["--target", "-i", "x"], {"target": ("-i",)}),
         (["-t", "--no-index", "x"], ["-t", "--no-index", "x"], {"target": ("--no-index",)}),
-        (["-e", "-f"], ["-e", "-f"], {}),
+        (["-e", "-f"], ["-e", "-f"], {"editable": ("-f",)}),
         (["-r", "--index-url"], ["-r", "--index-url"], {"requirement": ("--index-url",)}),
         # After -- nothing is.
         (["x", "--", "-i", "y"], ["x", "--", "-i", "y"], {}),
