@@ -29,7 +29,7 @@ class Target:
         url: the file upstream (`http`, `https` or `file`).
         chosen: the variant choice it stands for, None for an ordinary local file.
         wheel: what to compare before it is handed out, None for a file that no variants document chose.
-        spliced: the new end that it gets on its way, None for a file that stays as it is.
+        spliced: what becomes of it on its way, None for a file that stays as it is.
         listed_by: the page that names it.
     """
 

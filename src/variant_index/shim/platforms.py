@@ -10,7 +10,7 @@ from variant_index.selection.choice import Choice, TargetTags
 from variant_index.upstream.releases import Release
 
 if TYPE_CHECKING:
-    from variant_index.torch_index.decide import ReleaseDecision
+    from variant_index.torch_index.release import ReleaseDecision
 
 __all__ = ["PlatformWheel", "family_platforms", "release_platforms"]
 

@@ -23,7 +23,7 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.local import local_path
 from variant_index.upstream.network import Network, UnreachableError
 from variant_index.upstream.releases import Releases
-from variant_index.upstream.remote_wheel import WheelReader, download_wheel, open_wheel
+from variant_index.upstream.remote_wheel import WheelMembers, WheelReader, download_wheel, open_wheel
 from variant_index.upstream.sidecar import STRONG_HASHES
 
 if TYPE_CHECKING:
@@ -103,14 +103,13 @@ class MarkerSettler:
                 and taking another instead might be a build without GPU support.
         """
         candidates = sorted(_candidates(presented, releases), key=lambda one: one.order, reverse=True)
-        eager, warnings = candidates[: None if every else EAGER_WHEELS], []
+        eager = candidates[: None if every else EAGER_WHEELS]
         # The newest wheel is the likely one, so it alone is downloaded where there is no other way.
         found = self._all_metadata(eager, whole=1)
-        if eager and isinstance(found[0], str):
-            warnings.append(found[0])
+        warnings = tuple(one for one in found if isinstance(one, str))
         marked = _marked(eager, found)
         if not marked:
-            return SettledWheels(warnings=tuple(warnings))
+            return SettledWheels(warnings=warnings)
         others = [one for one in candidates if one.file.filename not in marked]
         marked |= _marked(others, self._all_metadata(others, whole=EAGER_WHEELS))
         todo = [one for one in candidates if one.file.filename in marked]
@@ -124,7 +123,7 @@ class MarkerSettler:
         return SettledWheels(
             {file.url: wheel for file, wheel in plans if isinstance(wheel, SplicedWheel)},
             {file.filename: reason for file, reason in plans if isinstance(reason, str)},
-            tuple(warnings),
+            warnings,
         )
 
     def _all_metadata(self, candidates: Sequence[_Candidate], whole: int) -> list[bytes | str | None]:
@@ -147,7 +146,7 @@ class MarkerSettler:
         try:
             members = self._wheels.read(file)
             if members is not None:
-                return members.metadata
+                return _content(file, members)
             has_ranges = False
         except VariantIndexError:
             pass  # perhaps the index lists it apart
@@ -167,8 +166,8 @@ class MarkerSettler:
         except UnreachableError:
             return None
         except VariantIndexError as error:
-            return f"{printable(file.filename)} is not looked at for variant markers: {error}"
-        return members.metadata if members is not None else None
+            return _not_looked_at(file, str(error))
+        return _content(file, members) if members is not None else None
 
     def _planned(self, file: ProjectFile, metadata: bytes, variant: WheelVariant) -> SplicedWheel | str:
         """Plan what a wheel becomes, once for each on a server and what its markers see; or say why not."""
@@ -210,6 +209,16 @@ class MarkerSettler:
 
         with open_wheel(file, self._network) or download_wheel(file, self._network) as archive:
             return SplicedWheel(file, plan_splice(archive, change), settled.decisions)
+
+
+def _content(file: ProjectFile, members: WheelMembers) -> bytes | str:
+    if members.metadata is not None:
+        return members.metadata
+    return _not_looked_at(file, f"it has no METADATA of at most {_MAX_METADATA_BYTES >> 20} MB")
+
+
+def _not_looked_at(file: ProjectFile, why: str) -> str:
+    return f"{printable(file.filename)} is not looked at for variant markers: {why}"
 
 
 def _marked(candidates: Sequence[_Candidate], found: Sequence[bytes | str | None]) -> dict[str, bytes]:

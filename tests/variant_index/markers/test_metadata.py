@@ -119,6 +119,33 @@ def test_every_other_header_stays(lines: list[bytes], end: bytes, body: bytes) -
     assert [after.count(b"Requires-Dist: " + text) >= kept.count(text) for text in kept] == [True] * len(kept)
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=20),
+            st.sampled_from([b"\nRequires-Dist: x;", b"\n ", b"\r\n", b"\n\n", b"variant_label", b"'cu'"]),
+            st.sampled_from([b" == ", b" in ", b" not in ", b"(", b")", b" and ", b" or ", b"os_name"]),
+            st.sampled_from([b"'nvidia'", b"variant_namespaces", b"variant_x", b"\xff", b"\0", b"\x1b["]),
+        ),
+        max_size=30,
+    )
+)
+def test_any_bytes_are_decided_or_refused_in_one_line(parts: list[bytes]) -> None:
+    metadata = HEAD + b"".join(parts)
+    settled, problem = None, ""
+    try:
+        settled = settle_metadata(metadata, CU)
+    except MarkerError as error:
+        problem = str(error)
+    assert problem.isprintable()
+    if settled is None:
+        assert has_markers(metadata)
+        return
+    assert has_markers(metadata) == bool(settled.decisions)
+    again = settle_metadata(settled.content, CU)
+    assert again.content is settled.content
+
+
 def test_work_grows_with_a_limit() -> None:
     line = b"Requires-Dist: x; variant_label == 'cu' or os_name == 'nt'\n"
     assert settle_metadata(HEAD + line * 1000, CU).content == HEAD + b"Requires-Dist: x\n" * 1000

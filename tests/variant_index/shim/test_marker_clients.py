@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.making import zip_bytes
 from tests.variant_index.shim.family import cpu_machine
 from tests.variant_index.shim.marked import LIBRARIES, NAME, REQUIRES, add_marked
 from tests.variant_index.shim.serving import running_shim
+from tests.variant_index.shim.test_markers import members
 from tests.variant_index.shim.test_real_clients import environment
 from tests.variant_index.upstream.fake_index import FakeIndex
 from variant_index.upstream.cache import DiskCache
@@ -93,6 +96,27 @@ def test_dependencies_follow_the_variant(
         assert checked.returncode == 0, checked.stdout + checked.stderr
         python = str(folder / "bin" / "python")
         run(tmp_path, "-m", "uv", "pip", "uninstall", "--python", python, *expected)
+
+
+@pytest.mark.parametrize("client", ["pip", "uv"])
+def test_metadata_at_the_beginning_of_the_wheel(
+    index: FakeIndex, tmp_path: Path, folder: Path, client: str
+) -> None:
+    route = index.routes[next(path for path in index.routes if path.endswith(UPSTREAM))]
+    entries = members(route.body)
+    name = f"{NAME}-2.0.dist-info/METADATA"
+    route.body = zip_bytes({name: entries[name], **entries})
+    page = json.loads(index.routes[f"/simple/{NAME}/"].body)
+    for file in page["files"]:
+        if file["filename"] == UPSTREAM:
+            file |= {"hashes": {"sha256": hashlib.sha256(route.body).hexdigest()}, "size": len(route.body)}
+    index.routes[f"/simple/{NAME}/"].body = json.dumps(page).encode()
+    with running_shim(index.url) as shim:
+        done = install(client, tmp_path, folder, shim.index_url, [NAME])
+        assert done.returncode == 0, done.stderr
+        assert shim.journal.warnings == shim.journal.failures == ()
+    assert installed(folder) == {NAME, "plainlib", "gpulib", "cu128lib"}
+    assert check(client, tmp_path, folder).returncode == 0
 
 
 @pytest.mark.parametrize("client", ["pip", "uv"])

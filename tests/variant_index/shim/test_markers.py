@@ -251,6 +251,44 @@ def test_a_wheel_written_as_a_stream_is_hidden(tmp_path: Path) -> None:
     assert "written as a stream" in warning
 
 
+def test_what_is_wrong_with_a_wheel_is_found_once(tmp_path: Path) -> None:
+    path = next(path for path in write_marked(tmp_path / "x", "2.0") if path.name == UPSTREAM)
+    path.write_bytes(zip_bytes({**members(path.read_bytes()), f"{NAME}-2.0.dist-info/RECORD.jws": b"{}"}))
+    with FakeIndex() as index:
+        files = add_marked(index, tmp_path / "served", v2_0=REQUIRES)
+        new = index.add_file(path)
+        index.add_project(NAME, [new if file.filename == new.filename else file for file in files])
+        with running_shim(index.url) as shim:
+            shim.ask(f"{NAME}/")
+            asked = index.asked(".whl")
+            assert list(shim.ask(f"{NAME}/").files()) == SHOWN_INSTEAD[1:]
+            assert index.asked(".whl") == asked
+
+
+def test_a_wheel_that_was_gone_may_come_back(index: FakeIndex) -> None:
+    path = next(path for path in index.routes if path.endswith(UPSTREAM))
+    route = index.routes[path]
+    index.routes[path] = Route(status=404)
+    with running_shim(index.url) as shim:
+        assert list(shim.ask(f"{NAME}/").files()) == SHOWN_INSTEAD[1:]
+        assert "answered 404" in shim.journal.warnings[0]
+        index.routes[path] = route
+        assert list(shim.ask(f"{NAME}/").files()) == [CHOSEN]
+
+
+def test_metadata_that_is_too_large_is_said(tmp_path: Path) -> None:
+    requires = [*REQUIRES, *(f"a{number}" for number in range(300_000))]
+    with FakeIndex() as index:
+        files = add_marked(index, tmp_path, v2_0={"cu128": requires, "cu126": ["plainlib"]})
+        kept = [file for file in files if "null" not in file.filename]
+        index.add_project(NAME, [replace(file, core_metadata=False) for file in kept])
+        with running_shim(index.url) as shim:
+            shim.ask(f"{NAME}/")
+            assert shim.journal.warnings == (
+                f"{UPSTREAM} is not looked at for variant markers: it has no METADATA of at most 4 MB",
+            )
+
+
 def test_metadata_that_is_not_the_listed_one_hides_the_wheel(tmp_path: Path) -> None:
     with FakeIndex() as index:
         files = add_marked(index, tmp_path, v1_0=["plainlib"], v2_0=REQUIRES)
