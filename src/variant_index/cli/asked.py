@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from variant_index.cli.messages import say
@@ -80,7 +81,7 @@ def read_asked(
     found = read_requirements((*constraints, *files), os.environ)
     for name in (*files, *constraints):
         if found.places.get(name) not in found.files:
-            raise InputError(f"{printable(name)}: cannot be read as a requirements file")
+            raise InputError(f"{printable(name)}: {_unreadable(name)}")
     pre = False
     for where, option in _options(found):
         pre = pre or option.name == "pre"
@@ -90,6 +91,10 @@ def read_asked(
             say("warning", f"{where}: --{option.name} is not taken into account")
     lines += requirement_lines(found, files, constraints, os.environ)
     return Asked(tuple(lines), tuple(found.sources), pre, read_formats(formats))
+
+
+def _unreadable(name: str) -> str:
+    return "cannot be read as a requirements file" if Path(name).exists() else "no such file"
 
 
 def _options(found: Requirements) -> Iterator[tuple[str, Option]]:
@@ -104,5 +109,5 @@ def _options(found: Requirements) -> Iterator[tuple[str, Option]]:
             if line.error is not None:
                 raise InputError(f"{where}: {printable(line.error)}")
             if (inner := file.nested.get(line.number)) is not None and inner not in found.files:
-                raise InputError(f"{where}: {printable(inner)} cannot be read as a requirements file")
+                raise InputError(f"{where}: {printable(inner)}: {_unreadable(inner)}")
             yield from ((where, option) for option in line.options)

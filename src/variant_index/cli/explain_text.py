@@ -43,7 +43,9 @@ def _release(report: ExplainReport) -> Iterable[str]:
         elif not report.newer:
             yield f"There is no release of {report.name}."
         else:
-            yield f"No release of {report.name} matches {printable(report.requirement)}."
+            matches = any(not one.reason.startswith("does not match") for one in report.newer)
+            what = "that matches {} can be installed here" if matches else "matches {}"
+            yield f"No release of {report.name} {what.format(printable(report.requirement))}."
         return
     yield f"{report.name} {report.version}"
     yield ""

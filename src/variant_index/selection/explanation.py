@@ -176,6 +176,11 @@ _WORDS: dict[tuple[str, str], _Words] = {
         lambda supported: f"driver supports {_all(supported)}",
         "the driver's ROCm versions are not known",
     ),
+    ("intel", "device_ip"): _Words(
+        lambda values: f"an Intel GPU with device IP {_either(values)}",
+        lambda supported: f"this machine has {_all(supported)}",
+        "no GPU's device IP is known",
+    ),
     ("x86_64", "level"): _Words(
         lambda values: f"an x86-64-{min(values, key=_numbers)} CPU",
         lambda supported: f"this one is x86-64-{supported[0]}",

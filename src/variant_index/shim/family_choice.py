@@ -132,10 +132,11 @@ def _verdict(
             why = f"not asked for; {decision.reason}" if held is None else f"{HELD_BACK}{held}"
             others.append((build, why))
     for one in decision.pinnable:
-        if usable and matches(one.build) and (one.rank is not None or not fitting):
-            fitting.append((one.build, one.reason))
+        here = one.rank is not None
+        if usable and matches(one.build) and (here or not fitting):
+            fitting.append((one.build, one.reason if here else f"pinned; {one.yanked or one.reason}"))
         else:
-            others.append((one.build, one.reason))
+            others.append((one.build, f"not asked for; {one.reason}" if here else one.reason))
     others += [(one.build, one.reason) for one in decision.refused]
     ranked = [_file(build, rank, reason) for rank, (build, reason) in enumerate(fitting, start=1)]
     return ReleaseVerdict(Release(name, decision.version), (*ranked, *_unranked(others)))

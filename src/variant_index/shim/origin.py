@@ -58,4 +58,5 @@ def origin_of(fetched: FetchedProject, winner: ProjectFile | None) -> Origin:
 def origin_in_family(name: str, url: str) -> Origin:
     """Return the source of torch or a project of its family that comes from PyTorch's index, at `url`."""
     who = "torch comes" if name == TORCH else f"{name} is of torch's family, which comes"
-    return Origin("pytorch", url, f"{who} from PyTorch's index alone, unless torch-index is set to off")
+    other = "VARIANT_INDEX_TORCH_INDEX=off asks the other indexes"
+    return Origin("pytorch", url, f"{who} from PyTorch's index alone; {other}")

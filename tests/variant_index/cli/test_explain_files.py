@@ -254,10 +254,10 @@ def test_nothing_fits_for_one_of_several(index: FakeIndex, capsys: pytest.Captur
     ("text", "message"),
     [
         ("plain==", "r.txt, line 1: 'plain==' is not a requirement (PEP 508)"),
-        ("plain\n-r gone.txt", "gone.txt cannot be read"),
+        ("plain\n-r gone.txt", "gone.txt: no such file"),
         ("plain\n--nonsense", "r.txt, line 2: "),
         ("plain --hash=x", "not of the form algorithm:digest"),
-        (None, "r.txt: cannot be read"),
+        (None, "r.txt: no such file"),
     ],
 )
 def test_bad_files_are_one_line_and_status_2(

@@ -120,7 +120,9 @@ def test_the_torch_family(
     ):
         _, source = explain(capsys, name, *options)
         assert (source["kind"], source["url"]) == ("pytorch", torch.url)
-        assert source["reason"] == (f"{who} from PyTorch's index alone, unless torch-index is set to off")
+        assert source["reason"] == (
+            f"{who} from PyTorch's index alone; VARIANT_INDEX_TORCH_INDEX=off asks the other indexes"
+        )
 
 
 @linux

@@ -77,11 +77,16 @@ def _why(properties: Nested, machine: Nested) -> str | None:
             "needs CUDA < 12.0, driver supports 30.20 or newer",
         ),
         ({}, {"amd": {"gfx_arch": ["gfx942"]}}, "needs GPU gfx942, no AMD GPU found"),
-        ({}, {"intel": {"device_ip": ["1"]}}, "needs intel :: device_ip = 1, no Intel GPU found"),
+        ({}, {"intel": {"device_ip": ["1"]}}, "needs an Intel GPU with device IP 1, no Intel GPU found"),
         (
             _AMD,
             {"amd": {"gfx_arch": ["gfx90a", "gfx942"]}},
             "needs GPU gfx90a or gfx942, this machine has gfx1100",
+        ),
+        (
+            {"intel": {"device_ip": ["20.1.0"]}},
+            {"intel": {"device_ip": ["30.0.4", "20.4.4"]}},
+            "needs an Intel GPU with device IP 30.0.4 or 20.4.4, this machine has 20.1.0",
         ),
         (_AMD, {"amd": {"rocm_version": ["7.1"]}}, "needs ROCm 7.1, driver supports 6.4 and 6.3"),
         (

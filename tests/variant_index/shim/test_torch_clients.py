@@ -342,8 +342,15 @@ def test_explain_says_where_the_family_comes_from_and_what_was_passed_over(user:
 def test_explain_takes_the_options(user: User) -> None:
     assert user.explain("torch", "--prefer", "version", **V100).stdout.startswith("torch 2.15.0\n")
     assert user.explain("torch", "--torch-index", "off", **V100).stdout.startswith("torch 2.16.0\n")
-    assert user.explain("torch==2.9.0+cpu", **V100).stdout.splitlines()[3].split()[:3] == ["*", "1", "cpu"]
+    lines = user.explain("torch==2.9.0+cpu", **V100).stdout.splitlines()
+    assert lines[3].split()[:3] == ["*", "1", "cpu"]
+    assert [line.split()[:5] for line in lines if "cu126" in line] == [["-", "cu126", "not", "asked", "for;"]]
+    other = user.explain("torch==2.9.0+cu130", **V100).stdout.splitlines()[3]
+    assert "pinned; not for this machine: needs CUDA ≥ 13.0, driver supports 12.8" in other
     held = user.explain("torch>=2.15", **V100)
     assert held.returncode == 1
     assert "torch 2.15.0 has no build for this machine's GPU" in held.stdout
     assert user.explain("torchao", **V100).returncode == 1
+    none = user.explain("torch", "--python-version", "3.5", **V100)
+    assert none.returncode == 1
+    assert none.stdout.startswith("No release of torch that matches torch can be installed here.\n")
