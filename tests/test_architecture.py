@@ -82,7 +82,7 @@ _PURE = [
     *(_SRC / "variant_index" / "markers").glob("*.py"),
     *(
         _SRC / "variant_index" / "torch_index" / f"{name}.py"
-        for name in ("agreement", "backends", "builds", "decide", "family", "table")
+        for name in ("agreement", "backends", "builds", "decide", "family", "release", "table")
     ),
     *(_SRC / "variant_index" / "provenance" / f"{name}.py" for name in ("attestation", "policy")),
     *(

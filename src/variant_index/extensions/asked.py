@@ -32,7 +32,7 @@ class Asked:
 
     Attributes:
         specifiers: normal name -> all that is said of its version, constraints included.
-        named: the names that are asked for themselves, and not only limited.
+        named: the names that are asked for themselves, and not only limited; in order, each once.
         upgrade: whose installed or locked versions do not count.
         upgraded: names of more such projects.
         kept: name -> version that a lock file keeps.
@@ -40,7 +40,7 @@ class Asked:
     """
 
     specifiers: Mapping[str, SpecifierSet] = field(default_factory=dict)
-    named: frozenset[str] = frozenset()
+    named: tuple[str, ...] = ()
     upgrade: Upgrade = "none"
     upgraded: frozenset[str] = frozenset()
     kept: Mapping[str, Version] = field(default_factory=dict)
@@ -66,14 +66,14 @@ def read_asked(wishes: Wishes, environment: Callable[[], Mapping[str, str]]) -> 
     """
     values = cache(environment)
     specifiers: dict[str, SpecifierSet] = {}
-    named = set()
+    named: dict[str, None] = {}
     for texts, limits in ((wishes.requirements, False), (wishes.constraints, True)):
         for name, specifier in _read(texts, values):
             specifiers[name] = specifiers.get(name, _ANYTHING) & specifier
             if not limits:
-                named.add(name)
+                named.setdefault(name)
     kept = {name: version for name, text in wishes.kept.items() if (version := _version(text)) is not None}
-    return Asked(specifiers, frozenset(named), wishes.upgrade, wishes.upgraded, kept, wishes.prereleases)
+    return Asked(specifiers, tuple(named), wishes.upgrade, wishes.upgraded, kept, wishes.prereleases)
 
 
 def _read(

@@ -5,9 +5,10 @@ Extensions are chosen for it, and what of the torch family does not tell its tor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from packaging.requirements import Requirement
@@ -22,16 +23,18 @@ from variant_index.model.filename import WheelFilename
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.family_choice import choose_family_release, usable_releases
-from variant_index.shim.torch_family import FamilyProject, TorchFamily
+from variant_index.shim.torch_family import FamilyProject, TorchFamily, backend_of
 from variant_index.shim.torch_requirement import TorchRequirements
-from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict
+from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned
+from variant_index.torch_index.agreement import goes_with
 from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.family import FAMILY, TORCH, is_backend_free, torch_release
 
 __all__ = ["ExpectedTorch"]
 
-_MOST_READ: Final = 16
-"""So many releases of one member of the family are read to find one that goes with all that is asked for."""
+_MOST_RELEASES: Final = 64
+_MOST_STEPS: Final = 200
+"""So many releases are looked at to find those of all members that go with one torch."""
 
 
 class ExpectedTorch:
@@ -65,20 +68,18 @@ class ExpectedTorch:
             supported: what the machine supports.
             tags: the target interpreter's tags.
         """
-        settings, asked = self.settings, self.settings.asked()
-        if (stated := settings.stated.get(TORCH)) is not None:
+        asked = self.settings.asked()
+        if (stated := self.settings.stated.get(TORCH)) is not None:
             return TorchBuild.of(stated, "stated")
-        environment = settings.environment
-        installed = environment.torch() if environment is not None else None
-        there = {**asked.kept, **environment.versions()} if environment is not None else asked.kept
-        moving = [name for name in self.companions() if not _stays(name, asked, there)]
-        if asked.is_upgraded(TORCH) or (moving and asked.upgrade == "all"):
-            installed = None
+        installed, moving = self.staying(), self._moving()
         project = partial(self._project, supported, tags)
         specifier = asked.specifier(TORCH)
         if moving and self._requirements is not None and (torch := project(TORCH)) is not None:
             members = {name: found for name in moving if (found := project(name)) is not None}
-            specifier = _Narrowing(asked, torch, installed, self._requirements).with_members(members)
+            narrowing = _Narrowing(asked, torch, installed, self._requirements)
+            if installed is not None and _comes_first(TORCH, moving, asked) and narrowing.keeps(members):
+                return installed
+            specifier = narrowing.with_members(members)
         if installed is not None and specifier.contains(installed.version, prereleases=True):
             return installed
         kept = asked.kept.get(TORCH)
@@ -89,14 +90,32 @@ class ExpectedTorch:
         torch = project(TORCH)
         return None if torch is None else _to_be_installed(specifier, asked, torch)
 
+    def staying(self) -> TorchBuild | None:
+        """Return the installed torch, if it stays unless something that is installed needs another."""
+        asked, environment = self.settings.asked(), self.settings.environment
+        installed = environment.torch() if environment is not None else None
+        if installed is None or asked.is_upgraded(TORCH) or (asked.upgrade == "all" and self._moving()):
+            return None
+        fits = asked.specifier(TORCH).contains(installed.version, prereleases=True)
+        return installed if fits else None
+
+    def _moving(self) -> list[str]:
+        """Return the companions that are not there already, or not as they should be."""
+        asked, environment = self.settings.asked(), self.settings.environment
+        there = {**asked.kept, **environment.versions()} if environment is not None else asked.kept
+        return [name for name in self.companions() if not _stays(name, asked, there)]
+
     def companions(self) -> dict[str, SpecifierSet]:
         """Return what of the torch family is asked for beside torch: name -> the versions that may be taken.
 
         Those that do not differ by backend are left out.
         """
         asked = self.settings.asked()
-        names = (name for name in asked.named & FAMILY if name != TORCH and not is_backend_free(name))
-        return {name: asked.specifier(name) for name in sorted(names)}
+        return {
+            name: asked.specifier(name)
+            for name in asked.named
+            if name in FAMILY and name != TORCH and not is_backend_free(name)
+        }
 
     def _project(self, supported: Properties, tags: TargetTags, name: str) -> FamilyProject | None:
         if self._family is None:
@@ -107,51 +126,102 @@ class ExpectedTorch:
             return None  # who installs it is told so
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of the family that is asked for, and the releases that may be taken, the newest first."""
+
+    project: FamilyProject
+    releases: Sequence[ReleaseVerdict]
+    is_pinned: bool
+
+
 class _Narrowing:
     """Which torch goes with what else of the family is asked for."""
 
-    asked: Asked
-    torch: FamilyProject
-    installed: TorchBuild | None
-    requirements: TorchRequirements
+    def __init__(
+        self,
+        asked: Asked,
+        torch: FamilyProject,
+        installed: TorchBuild | None,
+        requirements: TorchRequirements,
+    ) -> None:
+        self._asked = asked
+        self._torch = torch
+        self._installed = installed
+        self._requirements = requirements
+        self._steps = 0
 
     def with_members(self, members: Mapping[str, FamilyProject]) -> SpecifierSet:
-        """Return what the command says of torch, directly and by those members."""
-        specifier = self.asked.specifier(TORCH)
-        # Whoever has the least choice comes first.
-        releases = {name: self._releases(name, project) for name, project in members.items()}
-        for name in sorted(releases, key=lambda name: (len(releases[name]), name)):
-            specifier = self._with_member(name, releases[name], specifier)
-        return specifier
+        """Return what the command says of torch, directly and by those members; the newest of each first."""
+        specifier = self._asked.specifier(TORCH)
+        return self._joint(specifier, self._in_order(members)) or specifier
 
-    def _releases(self, name: str, project: FamilyProject) -> list[ReleaseVerdict]:
-        wanted = Requirement(f"{name}{self.asked.specifier(name)}")
-        return list(usable_releases(wanted, project, allow_prereleases=self.asked.prereleases))
+    def keeps(self, members: Mapping[str, FamilyProject]) -> bool:
+        """Tell whether the installed torch can stay, with a release of each member."""
+        assert self._installed is not None
+        version = self._installed.version
+        if not self._asked.specifier(TORCH).contains(version, prereleases=True):
+            return False
+        return self._joint(SpecifierSet(f"=={version}"), self._in_order(members)) is not None
 
-    def _with_member(
-        self, name: str, releases: Sequence[ReleaseVerdict], specifier: SpecifierSet
-    ) -> SpecifierSet:
-        """Return what the newest of a member's releases that can be had together with torch adds."""
-        read = 0
-        for verdict in releases:
-            torch = torch_release(name, verdict.release.version)
+    def _in_order(self, members: Mapping[str, FamilyProject]) -> list[_Member]:
+        """Sort the members as installers do: what is pinned first, then in the order of the command."""
+        found = [
+            _Member(project, self._releases(name, project), is_pinned(self._asked.specifier(name)))
+            for name, project in members.items()
+        ]
+        return sorted(found, key=lambda member: not member.is_pinned)
+
+    def _joint(self, specifier: SpecifierSet, members: Sequence[_Member]) -> SpecifierSet | None:
+        """Return what can be had together with a release of each member, None for nothing."""
+        if not members:
+            return specifier
+        member, others = members[0], members[1:]
+        for verdict in member.releases:
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                return None
+            torch = torch_release(member.project.name, verdict.release.version)
             likely = SpecifierSet() if torch is None else SpecifierSet(f"=={torch.major}.{torch.minor}.*")
             if verdict.selected is None or not self._can_be_had(specifier & likely):
                 continue
-            if read == _MOST_READ:
-                break
-            read += 1
-            required = self.requirements.of(verdict.selected.file)
+            required = self._requirements.of(verdict.selected.file)
             joint = specifier & (likely if required is None else required)
-            if self._can_be_had(joint):
-                return joint
-        return specifier
+            if not self._can_be_had(joint) or not self._agrees(member, verdict, joint):
+                continue
+            if (found := self._joint(joint, others)) is not None:
+                return found
+        return None
+
+    def _agrees(self, member: _Member, verdict: ReleaseVerdict, torch: SpecifierSet) -> bool:
+        """Tell whether a release goes with the installed torch, if that stays: otherwise it is held back."""
+        if self._installed is None or not torch.contains(self._installed.version, prereleases=True):
+            return True
+        backend = backend_of(self._installed)
+        decided = next(one for one in member.project.decisions if one.version == verdict.release.version)
+        fitting = [decided.backend, *(one.build.backend for one in decided.pinnable if one.rank is not None)]
+        offered = [decided.backend, *(one.build.backend for one in decided.pinnable)]
+        return (
+            member.is_pinned
+            or backend is None
+            or backend in offered
+            or any(goes_with(one, backend) for one in fitting)
+        )
+
+    def _releases(self, name: str, project: FamilyProject) -> list[ReleaseVerdict]:
+        wanted = Requirement(f"{name}{self._asked.specifier(name)}")
+        found = usable_releases(wanted, project, allow_prereleases=self._asked.prereleases)
+        return list(islice(found, _MOST_RELEASES))
 
     def _can_be_had(self, specifier: SpecifierSet) -> bool:
-        if self.installed is not None and specifier.contains(self.installed.version, prereleases=True):
+        if self._installed is not None and specifier.contains(self._installed.version, prereleases=True):
             return True
-        return _chosen(specifier, self.asked, self.torch) is not None
+        return _chosen(specifier, self._asked, self._torch) is not None
+
+
+def _comes_first(name: str, others: Iterable[str], asked: Asked) -> bool:
+    """Tell whether a project is asked for before others, so that an installer decides on it first."""
+    return name in asked.named and all(asked.named.index(name) < asked.named.index(other) for other in others)
 
 
 def _stays(name: str, asked: Asked, there: Mapping[str, Version]) -> bool:

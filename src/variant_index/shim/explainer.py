@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from variant_index.markers.metadata import MarkerDecision
     from variant_index.model.document import VariantsDocument
     from variant_index.model.machine import MachineProfile
-    from variant_index.torch_index.decide import ReleaseDecision
+    from variant_index.torch_index.release import ReleaseDecision
 
 __all__ = ["Explainer", "Explanation", "HiddenWheel"]
 

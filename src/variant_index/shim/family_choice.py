@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from variant_index.shim.torch_family import FamilyProject
 from variant_index.shim.version_choice import HELD_BACK, FileVerdict, ReleaseVerdict, is_pinned, passed_over
 from variant_index.torch_index.builds import Build
-from variant_index.torch_index.decide import ReleaseDecision
+from variant_index.torch_index.release import ReleaseDecision
 from variant_index.upstream.releases import Release
 
 if TYPE_CHECKING:

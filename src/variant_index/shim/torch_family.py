@@ -20,9 +20,10 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.agreement import Companion, FamilyBackend, companion
 from variant_index.torch_index.backends import Backend, parse_backend, runnable
 from variant_index.torch_index.builds import Build
-from variant_index.torch_index.decide import ReleaseDecision, decide, family_backend, is_hashed
+from variant_index.torch_index.decide import decide, family_backend
 from variant_index.torch_index.family import FAMILY, TORCH, is_backend_free
 from variant_index.torch_index.reader import TorchIndex, TorchProject
+from variant_index.torch_index.release import ReleaseDecision, is_hashed
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
 from variant_index.upstream.routing import Routing
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from variant_index.extensions.torch_build import TorchBuild
     from variant_index.shim.expected_torch import ExpectedTorch
 
-__all__ = ["FamilyProject", "TorchFamily", "held_back_note", "present_family"]
+__all__ = ["FamilyProject", "TorchFamily", "backend_of", "held_back_note", "present_family"]
 
 _MOST_BESIDE: Final = 8
 """So many named members of the family have a say in torch's backend."""
@@ -47,6 +48,7 @@ class FamilyProject:
         problems: what of the pages could not be read and why, one printable line each.
         warnings: what would have been chosen but was refused and why, one printable line each.
         unusable: releases without any build for this machine and interpreter, and why.
+        project: what the index has of it.
     """
 
     name: str
@@ -54,6 +56,7 @@ class FamilyProject:
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     unusable: Mapping[Version, str] = field(default_factory=dict)
+    project: TorchProject | None = None
 
 
 class TorchFamily:
@@ -114,11 +117,14 @@ class TorchFamily:
         if name == TORCH:
             return self._decide_torch(supported, tags)[0]
         _, family = self._decided_torch(supported, tags)
-        if self._expected is not None and not is_backend_free(name):
-            build = self._expected.build(supported, tags)
+        before = self._decide(name, supported, tags, family)
+        if self._expected is None or before is None or is_backend_free(name):
+            return before
+        settled = family
+        for build in (self._expected.staying(), self._expected.build(supported, tags)):
             if build is not None:
-                family = family.settle(Version(build.version.public), _backend(build))
-        return self._decide(name, supported, tags, family)
+                settled = settled.settle(Version(build.version.public), backend_of(build))
+        return before if settled is family else self._decide(name, supported, tags, settled, before)
 
     def unsettled(self, name: str, supported: Properties, tags: TargetTags) -> FamilyProject | None:
         """Return a project as if nothing were known of the torch that there will be; raises as `project`."""
@@ -142,20 +148,24 @@ class TorchFamily:
             return self._torch
 
     def _decide(
-        self, name: str, supported: Properties, tags: TargetTags, torch: FamilyBackend | None
+        self,
+        name: str,
+        supported: Properties,
+        tags: TargetTags,
+        torch: FamilyBackend | None,
+        before: FamilyProject | None = None,
     ) -> FamilyProject | None:
-        beside = self._expected.companions() if self._expected is not None and torch is None else {}
-        with ThreadPoolExecutor(_MOST_BESIDE) as pool:
-            asked = [
-                (other, pool.submit(self._index.project, other, supported))
-                for other in list(beside)[:_MOST_BESIDE]
-            ]
-            project = self._index.project(name, supported)
-            others = [(other, answer.result()) for other, answer in asked]
+        beside: Mapping[str, SpecifierSet] = {}
+        if self._expected is not None and torch is None:
+            beside = self._expected.companions()
+        if before is not None:
+            project, others = before.project, list[TorchProject]()
+        else:
+            project, others = self._read([name, *list(beside)[:_MOST_BESIDE]], supported)
         if project is None:
             return None
-        key = name, torch is not None and torch.settled is not None
         inputs = project, torch, others, beside
+        key = name, before is not None
         with self._lock:
             known = self._known.get(key)
         if known is not None and known[0] == inputs:
@@ -166,17 +176,28 @@ class TorchFamily:
             supported,
             tags,
             family=torch,
-            beside=[self._companion(one, beside[one.name], tags) for _, one in others if one is not None],
+            before=before.decisions if before is not None else None,
+            beside=[self._companion(one, beside[one.name], tags) for one in others],
             prefer=self._prefer,
             allow_unhashed=self._allow_unhashed,
         )
         warnings = () if self._allow_unhashed else _unhashed_warning(project, decisions, supported, tags)
         decided = FamilyProject(
-            name, decisions, project.problems, warnings, _unusable(project, decisions, tags)
+            name, decisions, project.problems, warnings, _unusable(project, decisions, tags), project
         )
         with self._lock:
             self._known[key] = inputs, decided
         return decided
+
+    def _read(
+        self, names: Sequence[str], supported: Properties
+    ) -> tuple[TorchProject | None, list[TorchProject]]:
+        """Read projects at the same time; return the first, and what there is of the others."""
+        first, *others = names
+        with ThreadPoolExecutor(_MOST_BESIDE) as pool:
+            asked = [pool.submit(self._index.project, other, supported) for other in others]
+            project = self._index.project(first, supported)
+            return project, [found for one in asked if (found := one.result()) is not None]
 
     def _companion(self, project: TorchProject, specifier: SpecifierSet, tags: TargetTags) -> Companion:
         def is_usable(build: Build) -> bool:
@@ -244,7 +265,7 @@ def _newest_and_passed_over(
     return newest, max(held, key=lambda version: (not version.is_prerelease, version), default=None)
 
 
-def _backend(torch: TorchBuild) -> Backend | None:
+def backend_of(torch: TorchBuild) -> Backend | None:
     """Return the backend folder that a torch is like, None where that is not known."""
     if torch.kind in ("cuda", "rocm"):
         if len(torch.toolkit) != 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -13,6 +13,7 @@ from variant_index.torch_index.builds import Build
 from variant_index.torch_index.family import torch_release
 
 __all__ = ["Companion", "FamilyBackend", "common_backend", "companion", "following_backend"]
+__all__ += ["goes_with"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class FamilyBackend:
         by_release: torch's public version -> the backend chosen for it.
         newest: the torch that projects belong to whose versions do not tell: the newest that installers may
             take, or the one that there will be, where that is known. None when none is tied to a backend.
-        settled: the torch that there will be, which is followed whether its backend fits the machine or not:
-            it is installed already, or asked for with its backend. None when that is not known.
+        settled: the torch releases that are installed or will be, which are followed whether their backend
+            fits the machine or not.
     """
 
     by_release: Mapping[Version, Backend]
     newest: Version | None
-    settled: Version | None = None
+    settled: frozenset[Version] = frozenset()
 
     def release(self, name: str, version: Version) -> Version | None:
         """Return the torch release that a release belongs to, None where nothing is known."""
@@ -43,14 +44,14 @@ class FamilyBackend:
         return torch
 
     def settle(self, torch: Version, backend: Backend | None) -> FamilyBackend:
-        """Return the same for a torch that there will be, whatever was decided for its release.
+        """Return the same for a torch that is installed or will be, whatever was decided for its release.
 
         Args:
             torch: its public version.
             backend: None where that is not known.
         """
         by_release = self.by_release if backend is None else {**self.by_release, torch: backend}
-        return replace(self, by_release=by_release, newest=torch, settled=torch)
+        return FamilyBackend(by_release, torch, self.settled | {torch})
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def companion(
 def common_backend(
     ranking: Sequence[Backend | None], beside: Iterable[frozenset[Backend | None]]
 ) -> Backend | None:
-    """Choose torch's backend so that what is installed beside it can be had for the same one.
+    """Choose torch's backend so that as much as possible of what is installed beside it goes with it.
 
     The hardware comes first: for companions a GPU is not given up.
 
@@ -113,16 +114,20 @@ def common_backend(
         ranking: torch's own backends that fit the machine, the best first; at least one.
         beside: the backends of each companion.
     """
-    wanted = [backends for backends in beside if backends]
+    wanted = list(beside)
     best = ranking[0]
     if best is None or best.kind == CPU:
         return best
-    same = [backend for backend in ranking if backend is not None and backend.kind == best.kind]
-    for goes in (lambda one, other: one == other, works_with):
-        for backend in same:
-            if all(any(other is None or goes(other, backend) for other in backends) for backends in wanted):
-                return backend
-    return best
+
+    def fit(backend: Backend) -> tuple[int, int]:
+        same = [None in offered or backend in offered for offered in wanted]
+        near = [
+            fits or any(other is not None and works_with(other, backend) for other in offered)
+            for fits, offered in zip(same, wanted, strict=True)
+        ]
+        return sum(same), sum(near)
+
+    return max((one for one in ranking if one is not None and one.kind == best.kind), key=fit)
 
 
 def following_backend(
@@ -148,6 +153,11 @@ def following_backend(
     if torch in ranking or (settled and torch in offered):
         return torch, True
     for backend in ranking:
-        if backend is None or backend.kind == CPU or works_with(backend, torch):
+        if goes_with(backend, torch):
             return backend, True
     return ranking[0], False
+
+
+def goes_with(backend: Backend | None, torch: Backend) -> bool:
+    """Tell whether a build can be used with a torch: it is for the same toolkit, or needs no GPU."""
+    return backend is None or backend.kind == CPU or works_with(backend, torch)

@@ -50,7 +50,7 @@ def test_what_a_command_asks_of_torch(requirements: list[str], asked: str) -> No
 
 def test_constraints_limit_and_name_nothing() -> None:
     asked = read("torchvision", "Foo_Bar>1", constraints=("torch<2.10", "torchvision<0.25", "foo.bar<2"))
-    assert asked.named == {"torchvision", "foo-bar"}
+    assert asked.named == ("torchvision", "foo-bar")
     assert {name: str(one) for name, one in asked.specifiers.items()} == {
         "torch": "<2.10",
         "torchvision": "<0.25",

@@ -23,11 +23,8 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.agreement import FamilyBackend
 from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.builds import Build
-from variant_index.torch_index.decide import (
-    ReleaseDecision,
-    decide,
-    family_backend,
-)
+from variant_index.torch_index.decide import decide, family_backend
+from variant_index.torch_index.release import ReleaseDecision
 
 LINUX = "manylinux_2_28_x86_64"
 TAGS = TargetTags([f"cp312-cp312-{LINUX}", "cp312-cp312-linux_x86_64", "py3-none-any"])

@@ -1,0 +1,324 @@
+"""Torch, its family and extensions agree on one backend, whatever an index lacks: against an own resolver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from tests.variant_index.torch_index.fake_torch import (
+    cpu_machine,
+    cuda_machine,
+    intel_machine,
+    rocm_machine,
+)
+from variant_index.extensions.asked import read_asked
+from variant_index.extensions.coupling import read_coupling
+from variant_index.extensions.decide import ExtensionWheel, match_builds
+from variant_index.extensions.environment import Environment
+from variant_index.extensions.settings import ExtensionSettings
+from variant_index.extensions.torch_build import TorchBuild
+from variant_index.model.filename import WheelFilename
+from variant_index.model.machine import MachineProfile
+from variant_index.model.properties import Properties
+from variant_index.model.wishes import Wishes
+from variant_index.selection.choice import TargetTags
+from variant_index.shim.expected_torch import ExpectedTorch
+from variant_index.shim.torch_family import TorchFamily, present_family
+from variant_index.shim.torch_requirement import TorchRequirements
+from variant_index.simple_api.page import ProjectFile
+from variant_index.torch_index.backends import Backend, parse_backend
+from variant_index.torch_index.builds import Build
+from variant_index.torch_index.reader import TorchIndex, TorchProject
+from variant_index.upstream.source import Source
+
+TAG = "cp312-cp312-linux_x86_64"
+TAGS = TargetTags([TAG, "py3-none-any"])
+TORCHES = ("2.8.0", "2.9.0", "2.9.1", "2.10.0")
+AO = ("0.13.0", "0.14.0")
+FOLDERS = ("cpu", "cu118", "cu126", "cu128", "cu130", "rocm6.4", "rocm7.1", "xpu")
+MACHINES: dict[str, tuple[MachineProfile, frozenset[str]]] = {
+    "Ada, CUDA 12": (cuda_machine("12.4", "8.9"), frozenset({"cu118", "cu126", "cu128"})),
+    "Ada, CUDA 13": (cuda_machine("13.0", "8.9"), frozenset({"cu118", "cu126", "cu128", "cu130"})),
+    "MI300": (rocm_machine("gfx942", "7.1", "7.0", "6.4"), frozenset({"rocm6.4", "rocm7.1"})),
+    "Intel": (intel_machine("20.1.0"), frozenset({"xpu"})),
+    "no GPU": (cpu_machine(), frozenset()),
+}
+"""Name -> machine, and the backends for its GPU, by hand."""
+
+
+def version_of(name: str, torch: str) -> str:
+    """Return the release of a project that goes with a torch release."""
+    major, minor, patch = torch.split(".")
+    return f"0.{int(minor) + 15}.{patch}" if name == "torchvision" else f"{major}.{minor}.{patch}"
+
+
+def torch_of(name: str, version: str) -> str | None:
+    """Return the torch that a release requires, as its metadata says."""
+    return next(
+        (
+            one
+            for one in TORCHES
+            if name in ("torchvision", "torchaudio") and version_of(name, one) == version
+        ),
+        None,
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """An index with holes: project -> release -> backends; torch and backend of the extension's builds."""
+
+    projects: Mapping[str, Mapping[str, Sequence[str]]]
+    extension: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """Requirements, in order; `installed` is a torch such as 2.9.0+cpu."""
+
+    specifiers: Mapping[str, str]
+    constraint: str = ""
+    installed: str = ""
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    def releases(versions: Sequence[str]) -> dict[str, list[str]]:
+        chosen = draw(st.lists(st.sampled_from(versions), unique=True, min_size=1))
+        return {
+            version: draw(st.lists(st.sampled_from(FOLDERS), unique=True, min_size=1)) for version in chosen
+        }
+
+    projects = {
+        "torch": releases(TORCHES),
+        "torchvision": releases([version_of("torchvision", one) for one in TORCHES]),
+        "torchaudio": releases(TORCHES),
+        "torchao": releases(AO),
+    }
+    couples = st.tuples(st.sampled_from(["2.8", "2.9", "2.10"]), st.sampled_from(["cpu", "cu126", "cu130"]))
+    return World(projects, draw(st.lists(couples, unique=True, max_size=6)))
+
+
+@st.composite
+def commands(draw: st.DrawFn, world: World) -> Command:
+    names = draw(st.lists(st.sampled_from(sorted(world.projects)), unique=True, min_size=1))
+    specifiers = {}
+    for name in names:
+        known = sorted(world.projects[name])
+        version = draw(st.sampled_from(known))
+        pins = ["", "", f"=={version}", f"<={version}"]
+        if name == "torch":
+            pins += [f"=={version}+{folder}" for folder in world.projects[name][version]]
+        specifiers[name] = draw(st.sampled_from(pins))
+    constraint = draw(st.sampled_from(["", "", "<2.10", "==2.9.*"]))
+    installed = draw(st.sampled_from(["", "", *(f"2.9.0+{folder}" for folder in FOLDERS), "2.8.0+cu126"]))
+    return Command(specifiers, constraint, installed)
+
+
+class ToyIndex(TorchIndex):
+    """An index without pages."""
+
+    def __init__(self, world: World) -> None:
+        self.source = Source("https://toys.example/whl")
+        self._projects = {
+            name: TorchProject(
+                name,
+                {
+                    Version(version): tuple(build(name, version, folder) for folder in folders)
+                    for version, folders in releases.items()
+                },
+            )
+            for name, releases in world.projects.items()
+        }
+
+    def project(self, name: str, supported: Properties) -> TorchProject | None:
+        return self._projects.get(name)
+
+
+def build(name: str, version: str, folder: str) -> Build:
+    wheel = WheelFilename.parse(f"{name}-{version}+{folder}-{TAG}.whl")
+    file = ProjectFile(
+        wheel.filename, f"https://toys.example/whl/{folder}/{wheel.filename}", {"sha256": "0" * 64}
+    )
+    return Build(parse_backend(folder), wheel, Version(f"{version}+{folder}"), file)
+
+
+class ToyRequirements(TorchRequirements):
+    """Metadata without files."""
+
+    def __init__(self) -> None:
+        pass
+
+    def of(self, file: ProjectFile) -> SpecifierSet | None:
+        wheel = WheelFilename.parse(file.filename)
+        torch = torch_of(wheel.name, Version(wheel.version).public)
+        return SpecifierSet() if torch is None else SpecifierSet(f"=={torch}")
+
+
+class ToyEnvironment(Environment):
+    """An environment without files."""
+
+    def __init__(self, torch: str) -> None:
+        self._torch = TorchBuild.of(Version(torch), "installed") if torch else None
+
+    def versions(self) -> Mapping[str, Version]:
+        return {"torch": self._torch.version} if self._torch is not None else {}
+
+    def torch(self) -> TorchBuild | None:
+        return self._torch
+
+
+@dataclass
+class Run:
+    """What the shim shows to a command, and what an installer makes of it."""
+
+    world: World
+    command: Command
+    machine: MachineProfile
+    pages: dict[str, list[tuple[Version, bool]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        texts = tuple(f"{name}{specifier}" for name, specifier in self.command.specifiers.items())
+        limits = (f"torch{self.command.constraint}",) if self.command.constraint else ()
+        asked = read_asked(Wishes(texts, limits), dict)
+        family = TorchFamily(ToyIndex(self.world))
+        known = ExtensionSettings(ToyEnvironment(self.command.installed), lambda: asked)
+        self.expected = ExpectedTorch(known, family, ToyRequirements())
+        family.follow(self.expected)
+        for name in self.world.projects:
+            project = family.project(name, self.machine.supported(), TAGS)
+            if project is not None:
+                files = present_family(project).files
+                self.pages[name] = [(version(one.file), bool(one.file.yanked)) for one in files]
+
+    def resolve(self) -> dict[str, Version] | None:
+        """Choose as installers do: project by project, the newest that goes with what is chosen."""
+        order = list(self.command.specifiers)
+        return next(self._resolutions(order, {}), None)
+
+    def _resolutions(self, order: Sequence[str], chosen: dict[str, Version]) -> Iterator[dict[str, Version]]:
+        if not order:
+            yield chosen
+            return
+        for candidate in self._candidates(order[0], chosen):
+            rest = list(order[1:])
+            found = {**chosen, order[0]: candidate}
+            needed = torch_of(order[0], candidate.public)
+            if needed is not None and "torch" not in found and "torch" not in rest:
+                rest.insert(0, "torch")
+            if "torch" not in found or self._agree(found):
+                yield from self._resolutions(rest, found)
+
+    def _agree(self, chosen: Mapping[str, Version]) -> bool:
+        needed = {torch_of(name, one.public) for name, one in chosen.items()}
+        return needed <= {None, chosen["torch"].public}
+
+    def _candidates(self, name: str, chosen: Mapping[str, Version]) -> list[Version]:
+        specifier = SpecifierSet(self.command.specifiers.get(name, ""))
+        if name == "torch":
+            specifier &= SpecifierSet(self.command.constraint)
+            for other, one in chosen.items():
+                needed = torch_of(other, one.public)
+                specifier &= SpecifierSet("" if needed is None else f"=={needed}")
+            if self.command.installed and Version(self.command.installed) in specifier:
+                return [Version(self.command.installed)]
+        matching = [(one, yanked) for one, yanked in self.pages.get(name, []) if one in specifier]
+        pinned = any(part.operator == "==" and "*" not in part.version for part in specifier)
+        if matching and all(yanked for _, yanked in matching) and pinned:
+            return sorted((one for one, _ in matching), reverse=True)
+        return sorted((one for one, yanked in matching if not yanked), reverse=True)
+
+
+def version(file: ProjectFile) -> Version:
+    return Version(WheelFilename.parse(file.filename).version)
+
+
+def backend(version: Version) -> Backend:
+    found = parse_backend(version.local or "")
+    assert found is not None
+    return found
+
+
+def go_together(one: Backend, other: Backend) -> bool:
+    """Tell whether builds can be loaded together: the same hardware and major version of its toolkit."""
+    return one.kind == other.kind and one.version[0] == other.version[0]
+
+
+cases = worlds().flatmap(lambda world: st.tuples(st.just(world), commands(world)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases, st.sampled_from(sorted(MACHINES)))
+def test_one_run_has_one_backend(case: tuple[World, Command], name: str) -> None:
+    world, command = case
+    machine, usable = MACHINES[name]
+    run = Run(world, command, machine)
+    chosen = run.resolve()
+    assume(chosen is not None)
+    assert chosen is not None
+    torch = chosen.get("torch")
+    if torch is None and command.installed and Version(command.installed) in SpecifierSet(command.constraint):
+        torch = Version(command.installed)
+    if torch is None:
+        return
+    leading = backend(torch)
+    members = {one: version for one, version in chosen.items() if one != "torch"}
+    for one, member in members.items():
+        offered = {parse_backend(folder) for folder in world.projects[one][member.public]}
+        if leading in offered:
+            assert backend(member) == leading, one
+        elif backend(member).kind == "cpu" and leading.kind != "cpu":
+            possible = {known for known in offered if known is not None and known.folder in usable}
+            assert not any(go_together(known, leading) for known in possible), one
+        else:
+            pinned = command.specifiers[one].startswith("==")
+            assert go_together(backend(member), leading) or pinned, one
+    is_ours = str(torch) != command.installed and "+" not in command.specifiers.get("torch", "")
+    if not is_ours:
+        return
+    # What a GPU can be used with all of is used with all of.
+    tied = [world.projects[one][member.public] for one, member in members.items() if one != "torchao"]
+    common = usable.intersection(world.projects["torch"][torch.public], *tied)
+    if common:
+        assert leading.kind != "cpu"
+        assert {backend(version) for one, version in chosen.items() if one != "torchao"} == {leading}
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases, st.sampled_from(sorted(MACHINES)))
+def test_extensions_go_with_the_torch_of_the_same_run(case: tuple[World, Command], name: str) -> None:
+    world, command = case
+    machine, _ = MACHINES[name]
+    run = Run(world, command, machine)
+    chosen = run.resolve()
+    assume(chosen is not None)
+    assert chosen is not None
+    torch = chosen.get("torch")
+    if torch is None and command.installed and Version(command.installed) in SpecifierSet(command.constraint):
+        torch = Version(command.installed)
+    expected = run.expected.build(machine.supported(), TAGS)
+    if torch is None:
+        return
+    assert expected is not None
+    assert expected.version == torch
+    wheels = []
+    for number, folder in world.extension:
+        text = f"0.6+pt{number}.0{folder}"
+        coupling = read_coupling(text, "")
+        assert coupling is not None
+        wheels.append(ExtensionWheel(f"det-{text}-{TAG}.whl", Version(text), 0, coupling))
+    matched = match_builds("det", wheels, expected)
+    suitable = {
+        wheel.filename
+        for wheel, (number, folder) in zip(wheels, world.extension, strict=True)
+        if torch.public.startswith(f"{number}.")
+        and go_together(backend(Version(f"1+{folder}")), backend(torch))
+    }
+    assert set(matched.chosen) <= suitable
+    assert bool(matched.chosen) == bool(suitable)
+    assert (matched.warning is not None) == (bool(wheels) and not suitable)
