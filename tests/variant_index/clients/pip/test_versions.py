@@ -135,10 +135,11 @@ def test_only_what_was_taken_is_said(environment: Path, tmp_path: Path) -> None:
         old = make_wheel(tmp_path / "upstream", "old-1-py3-none-any.whl", requires_dist=[f"{NAME}<2"])
         index.add_project("old", [index.add_file(old)])
         line = f"variant-pip: {NAME} 2.0: cu128"
-        silent = environment.name.startswith("22.")
-        assert said("--dry-run", NAME) == ([] if silent else [line])
+        if not environment.name.startswith("22.0"):  # --dry-run came with 22.2
+            silent = environment.name.startswith("22.")
+            assert said("--dry-run", NAME) == ([] if silent else [line])
+            assert said("--dry-run", NAME, "old") == []
         assert said(NAME) == [line]
-        assert said("--dry-run", NAME, "old") == []
         assert said(NAME, "old") == []
         assert index.asked("variants.json")
 
