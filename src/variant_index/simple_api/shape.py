@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from variant_index.simple_api.parse import is_upload_time
+from variant_index.simple_api.entry import is_upload_time
 from variant_index.simple_api.render import JSON_TYPE
 
 __all__ = ["has_page_shape"]

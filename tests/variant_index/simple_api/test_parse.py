@@ -11,12 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_index.simple_api import parse
+from variant_index.simple_api import page_reader, parse
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.parse import PageError, parse_page
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
-
-# The first draw of a text prepares tables, which a busy machine takes seconds for.
 
 URL = "https://index.example/simple/torch/"
 SHA = "ab" * 32
@@ -265,7 +263,7 @@ def test_content_type_parameters() -> None:
 
 
 def test_the_caps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse, "MAX_FILES", 1)
+    monkeypatch.setattr(page_reader, "MAX_FILES", 1)
     with pytest.raises(PageError, match="more than 1 files"):
         read_html('<a href="x-1.tar.gz">x</a><a href="x-2.tar.gz">x</a>')
     with pytest.raises(PageError, match="more than 1 files"):
