@@ -99,9 +99,10 @@ def test_detection_falls_back_to_the_files(tmp_path: Path) -> None:
     root = tree(tmp_path, sys="615.10.01\n", nodes=("nvidiactl",))
     known = detect({}, root)
     fact = known.facts["cuda_version"]
-    assert (fact.value, fact.source) == ("13.4", "kernel driver")
+    assert (fact.value, fact.source) == ("13.4", "NVIDIA kernel driver")
     assert (
-        known.unanswered == "kernel driver: no driver library answered; driver 615.10.01 supports CUDA 13.4"
+        known.unanswered
+        == "NVIDIA kernel driver: no driver library answered; driver 615.10.01 supports CUDA 13.4"
     )
 
 

@@ -26,7 +26,11 @@ SOURCES = (
         "torch_variant_provider.nvidia.libcuda_devices",
         wakes=True,
     ),
-    Source("kernel driver", ("cuda_version", "kernel_driver"), "torch_variant_provider.nvidia.kernel_driver"),
+    Source(
+        "NVIDIA kernel driver",
+        ("cuda_version", "kernel_driver"),
+        "torch_variant_provider.nvidia.kernel_driver",
+    ),
     Source(
         "nvidia-smi",
         ("cuda_version", "compute_capability", "kernel_driver"),

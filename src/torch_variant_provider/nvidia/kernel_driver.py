@@ -15,7 +15,7 @@ from torch_variant_provider.versions import version_text
 
 __all__ = ["NAME", "driver_version", "is_tegra", "read"]
 
-NAME = "kernel driver"
+NAME = "NVIDIA kernel driver"
 
 _TEGRA = ("/etc/nv_tegra_release", "/dev/nvmap")
 

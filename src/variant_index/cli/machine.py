@@ -17,6 +17,7 @@ from variant_index.cli.trust_option import own_pip_variables, trust_option, trus
 from variant_index.detection.settings import DetectionSettings
 from variant_index.errors import InputError, printable
 from variant_index.model.machine import MachineProfile
+from variant_index.selection.explanation import NEWEST_CUDA
 
 __all__ = ["command"]
 
@@ -70,7 +71,8 @@ def command(
         if settings.machine is None and _GPUS.isdisjoint(profile.facts):
             click.echo("No GPU driver was found.\n")
         notes = [note for note in profile.notes if printable(note, 400) not in warned]
-        click.echo(_table(profile, notes), nl=False)
+        table = _table(profile, [*notes, *_beyond_all_versions(profile)])
+        click.echo(table or "No GPU, and a processor of which nothing is known.\n", nl=False)
     if settings.machine is None:
         from variant_index.detection.this_machine import settled
 
@@ -115,6 +117,17 @@ def _write(file: Path, profile: MachineProfile) -> None:
                 raise
     except OSError as error:  # it would name the temporary file
         raise InputError(f"{printable(str(file))}: it cannot be written: {error.strerror}") from None
+
+
+def _beyond_all_versions(profile: MachineProfile) -> list[str]:
+    """Return a note where the driver is newer than what the list of properties can say."""
+    fact = profile.facts.get("nvidia", {}).get("cuda_version")
+    listed = profile.supported().get("nvidia", {}).get("cuda_version_lower_bound", ())
+    if fact is None or listed[:1] != [NEWEST_CUDA] or fact.value == NEWEST_CUDA:
+        return []
+    return [
+        f"CUDA {fact.value} is newer than all versions that variants can ask for, and counts as {NEWEST_CUDA}"
+    ]
 
 
 def _table(profile: MachineProfile, notes: Sequence[str]) -> str:

@@ -13,13 +13,13 @@ from variant_index.selection.ordering import Priorities
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
 
-__all__ = ["explain_match", "explain_mismatch"]
+__all__ = ["NEWEST_CUDA", "explain_match", "explain_mismatch"]
 
 _CAPABILITY = re.compile(r"(\d+)(\d[a-z]?)_(real|virtual)", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
-# The newest CUDA version that machines list; of newer drivers no more is known.
-_NEWEST_CUDA = "30.20"
+NEWEST_CUDA = "30.20"
+"""The newest CUDA version that machines list: a newer driver says no more than this one."""
 
 _CUDA_BOUNDS = ("cuda_version_lower_bound", "cuda_version_upper_bound")
 _VENDORS = {"nvidia": "NVIDIA driver or GPU", "amd": "AMD GPU", "intel": "Intel GPU"}
@@ -111,7 +111,7 @@ def _obstacle(
 
 def _supported_cuda(versions: Sequence[str]) -> str:
     newest = versions[0]
-    return f"driver supports {newest} or newer" if newest == _NEWEST_CUDA else f"driver supports {newest}"
+    return f"driver supports {newest} or newer" if newest == NEWEST_CUDA else f"driver supports {newest}"
 
 
 def _needs(namespace: str, feature: str, values: Sequence[str]) -> str:

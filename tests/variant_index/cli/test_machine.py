@@ -55,6 +55,21 @@ def test_a_machine_without_gpu() -> None:
     assert done.stdout.startswith("No GPU driver was found.\n")
 
 
+def test_a_machine_of_which_nothing_is_known_is_not_silent() -> None:
+    done = run("machine", "--machine", "cpu")
+    assert done.stdout == "No GPU, and a processor of which nothing is known.\n"
+
+
+def test_a_driver_beyond_the_list_says_so() -> None:
+    done = run("machine", "--machine", "cuda99.9")
+    assert (
+        "\nnote: CUDA 99.9 is newer than all versions that variants can ask for, and counts as 30.20\n"
+        in (done.stdout)
+    )
+    assert "newer than all" not in run("machine", "--machine", "cuda30.20").stdout
+    assert "newer than all" not in run("machine", "--machine", "cuda13.0").stdout
+
+
 def test_a_saved_profile_is_read_elsewhere(tmp_path: Path) -> None:
     file = tmp_path / "box.json"
     done = run("machine", "--save", str(file), NV_PROVIDER_FORCE_DRIVER_VERSION="11.8")
