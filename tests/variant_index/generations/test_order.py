@@ -47,7 +47,7 @@ def _lists(draw: st.DrawFn, namespace: str, least: int = 1) -> dict[str, list[st
 
 
 @st.composite
-def _documents(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
+def old_documents(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
     """Draw a PEP 817 document and its generation; plugins may have their order overruled."""
     generation = draw(st.sampled_from(["0.0.2", "0.0.3"]))
     namespaces = draw(_some([*_FIXED, *_ASKED]))
@@ -128,7 +128,7 @@ def _as_variantlib_orders(content: dict[str, Any], machine: dict[str, Any]) -> l
     return [variant.label for variant in ranked if variant.label in content["variants"]]
 
 
-@given(_documents(), _machines())
+@given(old_documents(), _machines())
 @settings(max_examples=250)
 def test_the_order_is_kept_unless_a_notice_says_so(
     drawn: tuple[dict[str, Any], str], machine: dict[str, Any]
