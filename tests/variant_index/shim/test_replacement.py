@@ -31,6 +31,7 @@ from tests.variant_index.shim.test_markers import requirements
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
 from variant_index.generations.read import read_document
 from variant_index.model.filename import WheelFilename
+from variant_index.selection.choice import TargetTags
 from variant_index.shim.present import choose_release, present
 from variant_index.shim.replacement import present_settled
 from variant_index.shim.settle import SettledWheels
@@ -154,6 +155,14 @@ def test_wheels_for_other_machines_are_hidden_too_where_locks_want_all(tmp_path:
         add_marked(index, tmp_path, v2_0={"cu128": UNDECIDABLE})
         with running_shim(index.url, every_variant=True) as shim:
             assert set(shim.ask(f"{NAME}/").files()) == {shown(label) for label in OTHERS}
+
+
+def test_no_hidden_wheel_is_listed_where_nothing_fits() -> None:
+    page = _page(["", *LABELS])
+    releases = group_releases(page)
+    nothing = TargetTags([])
+    assert [one.file.filename for one in present(page, releases, {}, {}, nothing).files] == [upstream("")]
+    assert present(page, releases, {}, {}, nothing, hidden={upstream(""): "because"}).files == ()
 
 
 def test_plain_wheels_that_nobody_chose_are_hidden(tmp_path: Path) -> None:
