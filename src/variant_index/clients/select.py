@@ -68,4 +68,6 @@ def take_over_client(
         return take_over_pipx(client, arguments, environment, directory)
     from variant_index.clients.pip_tools.take_over import take_over as take_over_pip_tools
 
-    return take_over_pip_tools(client, arguments, environment, directory)
+    return take_over_pip_tools(
+        client, arguments, environment, directory, allow_loopback_lock=allow_loopback_lock
+    )

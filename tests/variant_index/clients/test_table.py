@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.making import make_wheel
-from tests.variant_index.clients.recipes import RECIPES, Recipe, Requirements, locked_hashes
+from tests.variant_index.clients.recipes import RECIPES, Recipe, Requirements, UvProject, locked_hashes
 from tests.variant_index.clients.tables import NONE, check_table
 from tests.variant_index.clients.workshop import Workshop, install_tools
 from tests.variant_index.shim.family import NAME
@@ -127,6 +127,11 @@ def locked_to_another(recipe: Recipe, shop: Workshop, _index: str) -> str:
     return "refused" if status != 0 and not shop.installed(recipe.place) else "NO"
 
 
+def leaves_no_address(_recipe: Recipe, shop: Workshop, _index: str) -> str:
+    shop.last = f"servers named in files: {shop.addresses()}\n"
+    return "none" if not shop.addresses() else "NO"
+
+
 def keeps_to_the_first_index(recipe: Recipe, shop: Workshop, index: str) -> str:
     with FakeIndex() as second:
         newer = make_wheel(shop.folder / "second", f"{NAME}-99.0-py3-none-any.whl")
@@ -170,6 +175,7 @@ ROWS: dict[str, Cell] = {
     "the lock file on other hardware: its variant": locked_elsewhere,
     "the lock file without variant-index": locked_and_plain,
     "a lock file with the hash of another variant only": locked_to_another,
+    "addresses of the shim in files that stay (projects, lock files, what is installed)": leaves_no_address,
     "a second index with a higher version does not get in": keeps_to_the_first_index,
     "an index that fails is an error that names it": names_a_failing_index,
     "indexes without metadata files (HEAD, ranges)": reads_wheels_themselves,
@@ -243,6 +249,27 @@ def test_the_tools_own_help_knows_the_same_options_with_values(program: str, too
                 assert syntax.short.get(letter) in names, given
     assert len(found) > 4
     assert found <= syntax.valued
+
+
+def test_a_locked_uv_project_gets_its_variants(tmp_path: Path, tools: Path) -> None:
+    """What the refusal of `uv sync` says, step by step; the lock file stays one for everybody."""
+    with FakeIndex() as index:
+        shop = Workshop(tmp_path / "shop", tools, index)
+        recipe = UvProject()
+        recipe.configure(shop, index.url)
+        recipe.prepare(shop)
+        assert shop.plain("uv", "lock") == 0, shop.last
+        locked = (shop.project / "uv.lock").read_text()
+        assert shop.behind("uv", "sync") == 2
+        assert "uv export --frozen --no-hashes -o FILE" in shop.last
+        assert shop.plain("uv", "export", "--frozen", "--no-hashes", "-o", "all.txt") == 0, shop.last
+        assert shop.behind("uv", "pip", "sync", "all.txt") == 0, shop.last
+        assert shop.installed() == "cu128"
+        for command in (("sync", "--frozen"), ("run", "--no-sync", "python", "-V")):
+            assert shop.behind("uv", *command) == 0, shop.last
+            assert shop.installed() == "cu128"
+        assert (shop.project / "uv.lock").read_text() == locked
+        assert not shop.addresses()
 
 
 def test_the_table(tmp_path: Path, tools: Path) -> None:

@@ -163,16 +163,20 @@ class Workshop:
         return ""
 
     def addresses(self) -> set[str]:
-        """Return the loopback servers, other than the index, that files of the project or user name."""
+        """Return the loopback servers, other than the index, that files of the project or user name.
+
+        What installers write about what they installed counts, caches do not, nor do programs.
+        """
         found: set[str] = set()
         own = self.index.root.partition("//")[2]
-        for folder in (self.project, self.home):
-            for path in folder.rglob("*"):
-                kept = {"cache", "Cache", ".venv", "site-packages", "state", "log", "logs"}
-                if kept.isdisjoint(part.lstrip(".") for part in path.parts) and path.is_file():
-                    text = path.read_bytes().decode(errors="replace")
-                    hosts = set(re.findall(r"127\.0\.0\.1:\d+", text)) - {own}
-                    found |= {f"{host} in {path.relative_to(self.folder)}" for host in hosts}
+        caches = {"cache", "Cache", "state", "log", "logs"}
+        for path in (*self.project.rglob("*"), *self.home.rglob("*")):
+            parts = path.relative_to(self.folder).parts
+            program = "site-packages" in parts and not path.parent.name.endswith(".dist-info")
+            if program or not caches.isdisjoint(part.lstrip(".") for part in parts) or not path.is_file():
+                continue
+            hosts = set(re.findall(r"127\.0\.0\.1:\d+", path.read_bytes().decode(errors="replace"))) - {own}
+            found |= {f"{host} in {path.relative_to(self.folder)}" for host in hosts}
         return found
 
     def break_wheel(self, label: str = "cu128") -> None:

@@ -38,7 +38,12 @@ _SOURCES: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-i
 
 
 def take_over(
-    program: str, arguments: tuple[str, ...], environment: Mapping[str, str], directory: Path
+    program: str,
+    arguments: tuple[str, ...],
+    environment: Mapping[str, str],
+    directory: Path,
+    *,
+    allow_loopback_lock: bool = False,
 ) -> Takeover | AsIs:
     """Understand a command line of pip-compile or pip-sync.
 
@@ -47,9 +52,10 @@ def take_over(
         arguments: its arguments.
         environment: the variables.
         directory: the working directory.
+        allow_loopback_lock: whether the output may hold the shim's address.
 
     Raises:
-        ClientError: the tool would get past the shim.
+        ClientError: the tool would get past the shim, or write its address into a file.
         PipConfigurationError: pip's configuration cannot be understood.
         RequirementsError: an input file cannot be read.
     """
@@ -57,6 +63,11 @@ def take_over(
     if line.given("help", "version"):
         return AsIs()
     compiles = Path(program).stem == "pip-compile"
+    if line.given("emit-index-url") and not allow_loopback_lock:
+        raise ClientError(
+            "--emit-index-url would write the shim's address, which changes with every run, into the output;"
+            " leave it out, or give --allow-loopback-lock"
+        )
     _refuse_configured_sources(line, directory)
     python = python_of_script(program)
     target = line.last("python-executable") or python

@@ -35,6 +35,7 @@ SYNTAX: Final = Syntax(
 _COMMANDS: Final = frozenset(
     {"install", "install-all", "inject", "reinstall", "reinstall-all", "run", "upgrade", "upgrade-all"}
 )
+_NOT_LED: Final = frozenset({"manifest", "runpip"})
 _NOT_REMEMBERED: Final = (
     "pipx will not remember --index-url for later upgrades; put the index into pip's configuration"
 )
@@ -60,7 +61,8 @@ def take_over(
     if command == "run":
         line = read_command_line(arguments, SYNTAX, last_word=2)
     if command not in _COMMANDS or line.given("help"):
-        return AsIs()
+        led = command not in _NOT_LED or line.given("help")
+        return AsIs("" if led else f"pipx {command} is not led: it gets no variants")
     own_python = python_of_script(program)
     python = _target(line, environment, own_python)
     handed = tuple(word for value in line.all("pip-args") for word in shlex.split(value))

@@ -26,6 +26,7 @@ from variant_index.clients.toml_file import find_upwards
 from variant_index.clients.uv.configuration import UvConfiguration, read_configuration
 from variant_index.clients.uv.options import RUN_SYNTAX, SYNTAX
 from variant_index.clients.uv.wishes import uv_wishes
+from variant_index.clients.uv.written import FALSE, keeps_to_lock, refuse_addresses, refuse_project
 from variant_index.errors import printable
 
 __all__ = ["take_over", "uv_environment", "uv_index"]
@@ -34,11 +35,7 @@ __all__ = ["take_over", "uv_environment", "uv_index"]
 _PIP: Final = frozenset({"install", "sync", "compile"})
 _PROJECT: Final = frozenset({"add", "export", "lock", "remove", "run", "sync", "tree", "version"})
 _OURS: Final = ("UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
-_FALSE: Final = frozenset({"", "0", "false", "f", "n", "no", "off"})
 _INLINE_METADATA: Final = re.compile(rb"^# /// script\s*$", re.MULTILINE)
-_INSTEAD: Final = (
-    "install with `uv pip install -r pyproject.toml`, which writes none, or give --allow-loopback-lock"
-)
 
 
 def take_over(
@@ -85,12 +82,17 @@ def take_over(
         if words[1:2] != ("run",):
             return AsIs()
     elif words[:1] and words[0] in _PROJECT:
-        if _without_project(words, line, base):
-            return _taken_over(program, words, line, environment, base)
-        return _project(program, words, line, environment, base, allow_loopback_lock=allow_loopback_lock)
+        if not _without_project(words, line, base):
+            if keeps_to_lock(words[0], line, environment):
+                return AsIs(
+                    f"uv {words[0]} keeps to the very files that uv.lock names, so nothing is to be chosen;"
+                    " for variants use `uv pip install -r pyproject.toml`"
+                )
+            refuse_project(words[0], line, base, allow_loopback_lock=allow_loopback_lock)
     else:
         return AsIs()
-    _refuse_written_addresses(words, line, allow_loopback_lock=allow_loopback_lock)
+    if words[:2] == ("pip", "compile") and not allow_loopback_lock:
+        refuse_addresses(line, _configuration(line, environment, base))
     return _taken_over(program, words, line, environment, base)
 
 
@@ -147,34 +149,6 @@ def _requirements(words: tuple[str, ...], line: CommandLine) -> list[str]:
     return [name for name in named if Path(name).suffix in (".in", ".txt")]
 
 
-def _project(
-    program: str,
-    words: tuple[str, ...],
-    line: CommandLine,
-    environment: Mapping[str, str],
-    base: Path,
-    *,
-    allow_loopback_lock: bool,
-) -> Takeover | AsIs:
-    command = words[0]
-    if line.given("frozen", "locked", "check") or (command == "run" and line.given("no-sync")):
-        return AsIs(
-            f"uv {command} installs the very files that uv.lock names, so there is nothing to choose; for"
-            " variants use `uv pip install -r pyproject.toml`"
-        )
-    if command in ("add", "remove"):
-        raise ClientError(
-            f"uv {command} would write the shim's address, which changes with every run, into pyproject.toml;"
-            f" run it without variant-index, then `uv pip install -r pyproject.toml` with it"
-        )
-    if not allow_loopback_lock:
-        raise ClientError(
-            f"uv {command} would write the shim's address, which changes with every run, into uv.lock;"
-            f" {_INSTEAD}"
-        )
-    return _taken_over(program, words, line, environment, base)
-
-
 def _without_project(words: tuple[str, ...], line: CommandLine, base: Path) -> bool:
     """Tell whether `uv run` works outside of a project, and so without a lock file."""
     if words[0] != "run":
@@ -186,25 +160,6 @@ def _without_project(words: tuple[str, ...], line: CommandLine, base: Path) -> b
         return False
     with script.open("rb") as file:
         return _INLINE_METADATA.search(file.read(1 << 16)) is not None
-
-
-def _refuse_written_addresses(
-    words: tuple[str, ...], line: CommandLine, *, allow_loopback_lock: bool
-) -> None:
-    if allow_loopback_lock or words[:2] != ("pip", "compile"):
-        return
-    for option in ("emit-index-url", "emit-index-annotation", "emit-find-links"):
-        if line.given(option):
-            raise ClientError(
-                f"--{option} would write the shim's address, which changes with every run, into the output;"
-                " leave it out, or give --allow-loopback-lock"
-            )
-    output = Path(line.last("output-file") or "").name
-    if line.last("format") == "pylock.toml" or (output.startswith("pylock.") and output.endswith(".toml")):
-        raise ClientError(
-            "a pylock.toml names the addresses of its files, of which some would be the shim's; write"
-            " requirements with --generate-hashes, or give --allow-loopback-lock"
-        )
 
 
 def uv_environment(environment: Mapping[str, str], index_url: str) -> dict[str, str]:
@@ -248,7 +203,7 @@ def uv_index(
     urls.append(default or str(configuration.first("index-url") or PYPI))
     links = list(line.all("find-links")) or environment.get("UV_FIND_LINKS", "").replace(",", " ").split()
     links += configuration.all("find-links")
-    none = line.given("no-index") or environment.get("UV_NO_INDEX", "").lower() not in _FALSE
+    none = line.given("no-index") or environment.get("UV_NO_INDEX", "").lower() not in FALSE
     if none or configuration.first("no-index") is True:
         urls = []
     strategy = line.last("index-strategy") or environment.get("UV_INDEX_STRATEGY")
@@ -289,7 +244,7 @@ def _with_credentials(url: str, name: object, environment: Mapping[str, str]) ->
 
 
 def _configuration(line: CommandLine, environment: Mapping[str, str], base: Path) -> UvConfiguration:
-    no_config = line.given("no-config") or environment.get("UV_NO_CONFIG", "").lower() not in _FALSE
+    no_config = line.given("no-config") or environment.get("UV_NO_CONFIG", "").lower() not in FALSE
     named = line.last("config-file") or environment.get("UV_CONFIG_FILE")
     return read_configuration(environment, base, config_file=named, no_config=no_config)
 
@@ -319,7 +274,7 @@ def _find_python(
 ) -> str:
     """Ask uv itself for the interpreter: `uv python find`, which looks where the command looks."""
     wanted = line.last("python") or environment.get("UV_PYTHON")
-    system = line.given("system") or environment.get("UV_SYSTEM_PYTHON", "").lower() not in _FALSE
+    system = line.given("system") or environment.get("UV_SYSTEM_PYTHON", "").lower() not in FALSE
     target = words[:2] == ("pip", "compile") and line.last("python-version")
     if target:
         wanted = str(target)

@@ -91,6 +91,17 @@ def test_sources_in_input_files_are_refused(command: str, file: str, tmp_path: P
         taken(command, tmp_path)
 
 
+def test_the_shims_address_in_the_output_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClientError, match="--emit-index-url would write the shim's address"):
+        taken("pip-compile --emit-index-url", tmp_path)
+    environment = {"PIP_CONFIG_FILE": os.devnull}
+    arguments = ("--emit-index-url",)
+    allowed = take_over("pip-compile", arguments, environment, tmp_path, allow_loopback_lock=True)
+    assert isinstance(allowed, Takeover)
+    # The tool's configuration may ask for it too, and its own options come before that.
+    assert child(taken("pip-compile", tmp_path), tmp_path).command[1] == "--no-emit-index-url"
+
+
 def test_help_needs_no_shim(tmp_path: Path) -> None:
     assert isinstance(take_over("pip-compile", ("--help",), {}, tmp_path), AsIs)
 

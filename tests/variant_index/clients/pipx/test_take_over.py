@@ -64,3 +64,7 @@ def test_run_does_not_reuse_an_environment_of_other_hardware(tmp_path: Path) -> 
 def test_what_needs_no_shim(tmp_path: Path) -> None:
     for arguments in ([], ["list"], ["install", "--help"], ["uninstall", "x"], ["environment"]):
         assert isinstance(take_over("pipx", tuple(arguments), {}, tmp_path), AsIs)
+    for command, note in (("manifest", True), ("runpip", True), ("list", False)):
+        found = take_over("pipx", (command, "x"), {}, tmp_path)
+        assert isinstance(found, AsIs)
+        assert bool(found.note) == note

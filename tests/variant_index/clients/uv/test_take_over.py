@@ -142,6 +142,7 @@ def test_what_needs_no_shim(text: str, tmp_path: Path) -> None:
         ("remove x", "into pyproject.toml"),
         ("pip compile r.in --emit-index-url", "--emit-index-url"),
         ("pip compile r.in --emit-index-annotation", "--emit-index-annotation"),
+        ("pip compile r.in --emit-find-links", "--emit-find-links"),
         ("pip compile r.in --format pylock.toml", "pylock.toml"),
         ("pip compile r.in -o pylock.gpu.toml", "pylock.toml"),
         ("pip install x --torch-backend=auto", "--torch-backend"),
@@ -158,6 +159,45 @@ def test_refused(text: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ClientError, match=reason) as caught:
         understood(text, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["UV_FROZEN", "UV_LOCKED", "UV_NO_SYNC"])
+def test_variables_that_keep_to_the_lock_file(variable: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    assert isinstance(understood("run x", tmp_path, {variable: "1"}), AsIs)
+    with pytest.raises(ClientError):
+        understood("run x", tmp_path, {variable: "0"})
+
+
+def test_the_remedy_for_a_locked_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "uv.lock").touch()
+    for text, remedy in (
+        ("sync", "uv export --frozen --no-hashes -o FILE"),
+        ("run x", "uv export --frozen --no-hashes -o FILE"),
+        ("lock", "uv pip install -r pyproject.toml"),
+        ("add x --script s.py", "into the script"),
+    ):
+        with pytest.raises(ClientError, match=remedy):
+            understood(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("emit-index-url = true", "emit-index-annotation = true", "emit-find-links = true"),
+        'output-file = "sub/pylock.toml"',
+    ],
+)
+def test_addresses_that_the_configuration_would_have_written(setting: str, tmp_path: Path) -> None:
+    (tmp_path / "uv.toml").write_text(f"[pip]\n{setting}\n")
+    with pytest.raises(ClientError, match="allow-loopback-lock") as caught:
+        understood("pip compile r.in", tmp_path)
+    assert "\n" not in str(caught.value)
+    undone = f"--no-{setting.partition(' ')[0]}" if "true" in setting else "-o requirements.txt"
+    taken(f"pip compile r.in {undone}", tmp_path)
+    taken("pip install x", tmp_path)
+    assert isinstance(understood("pip compile r.in", tmp_path, allow=True), Takeover)
 
 
 @pytest.mark.parametrize("text", ["lock", "sync", "pip compile r.in --emit-index-url"])
