@@ -16,6 +16,11 @@ _SOUND_ORIGIN: Final = re.compile(
     r"https?://(?:[A-Za-z0-9\-_]{1,63}\.)*[A-Za-z0-9\-_]{1,63}(?::[0-9]{1,4})?/", re.ASCII
 )
 _ODD_HOST: Final = re.compile(rb"""://[^/"'<>\s]{0,300}[\[\]\x80-\xff&%]""")
+_VERSION_ONE: Final = re.compile(r"1\.\d{1,6}", re.ASCII)
+_KNOWN_META: Final = re.compile(
+    rb"""<meta (?:charset="?(?:utf|UTF)-8"?|name="(?:pypi:repository-version" content="1\.\d{1,6}"""
+    rb"""|api-version" value="2|viewport" content="[^"<>&]{0,200})") ?/?>"""
+)
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._\-]{1,40})", re.IGNORECASE | re.ASCII)
 
 
@@ -39,15 +44,22 @@ def has_page_shape(body: bytes, content_type: str) -> bool:
                 and isinstance(page.get("files"), list)
                 and all(map(_is_file, page["files"]))
             )
-        charset = _CHARSET.search(parameters)
-        body.decode(charset[1] if charset else "utf-8")
-        return _ODD_HOST.search(body) is None
+        found = _CHARSET.search(parameters)
+        charset = found[1] if found else "utf-8"
+        body.decode(charset)
+        return "<m".encode(charset) == b"<m" and _has_known_metas(body) and _ODD_HOST.search(body) is None
     except (ValueError, LookupError, RecursionError):
         return False
 
 
 def _is_version_one(meta: object) -> bool:
-    return isinstance(meta, dict) and str(meta.get("api-version", "1.0")).startswith("1.")
+    return isinstance(meta, dict) and _VERSION_ONE.fullmatch(str(meta.get("api-version", "1.0"))) is not None
+
+
+def _has_known_metas(page: bytes) -> bool:
+    """Tell whether no `meta` of an HTML page can name a version of the API that clients refuse (PEP 629)."""
+    tags = page.count(b"<m") + page.count(b"<M")  # of whatever begins with m
+    return tags == 0 or len(_KNOWN_META.findall(page)) == tags
 
 
 def _is_file(entry: Any) -> bool:

@@ -33,6 +33,7 @@ def test_pages_have_it() -> None:
         *({"files": [{**FILE, name: 1}]} for name in ("filename", "url", "hashes", "requires-python")),
         {"files": [FILE, {**FILE, "hashes": None}]},
         *({"files": [], "meta": meta} for meta in (None, {"api-version": "2.0"}, {"api-version": 1})),
+        {"files": [], "meta": {"api-version": "1.x"}},
     ],
 )
 def test_json_of_another_shape(content: object) -> None:
@@ -69,6 +70,42 @@ def test_values_that_end_pip(key: str, value: object) -> None:
 @pytest.mark.parametrize("host", ["[::1", "a]b", "a\u2100", "a&#8448;"])
 def test_links_that_end_pip(host: str) -> None:
     assert not has_page_shape(f'<a href="https://{host}/a-1.tar.gz">a-1.tar.gz</a>'.encode(), HTML_TYPE)
+
+
+_VERSION = '<meta name="pypi:repository-version" content="{}">'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(_VERSION.format(version) for version in ("1.0", "1.1", "1.99")),
+        '<meta name="api-version" value="2" /><meta charset="utf-8"/>',
+        '<meta charset="UTF-8"><meta name="viewport" content="width=device-width"><h1>mine</h1>',
+        '<a name="pypi:repository-version" content="2.0">no meta</a>',
+    ],
+)
+def test_html_of_version_one(head: str) -> None:
+    assert has_page_shape(head.encode() + render_html(PAGE), HTML_TYPE)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        *(_VERSION.format(version) for version in ("2.0", "0.9", "1", "", "1.x", "21.0")),
+        '<META NAME="pypi:repository-version" content="2.0">',
+        "<meta content='2.0' name='pypi:repository-version'>",
+        "<meta\nname = pypi:repository-version content=2.0>",
+        '<meta name="pypi:repository&#45;version" content="2.0">',
+        '<meta/name="pypi:repository-version"/content="2.0">',
+        f"{_VERSION.format('1.0')}{_VERSION.format('2.0')}",
+        '<meta name="api-version" value="2" name="pypi:repository-version" content="2.0">',
+    ],
+)
+def test_html_that_may_be_of_another_version(meta: str) -> None:
+    for page in (meta.encode() + render_html(PAGE), render_html(PAGE) + meta.encode()):
+        assert not has_page_shape(page, HTML_TYPE)
+    for charset in ("utf-16", "utf-7"):
+        assert not has_page_shape(meta.encode(charset), f"{HTML_TYPE}; charset={charset}")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"files": [', b"\xff\xfe\xfa", b"[" * 100_000])

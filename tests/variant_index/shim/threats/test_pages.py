@@ -135,3 +135,27 @@ def test_weak_and_broken_hashes_are_none(index: FakeIndex, tmp_path: Path) -> No
         with running_shim(index.url) as shim:
             assert CHOSEN not in shim.ask(f"{NAME}/").files()
             assert shim.journal.failures == ()
+
+
+VERSIONS = {
+    "json": (JSON_TYPE, b'{"meta": {"api-version": "%s"}, "name": "json", "files": []}'),
+    "html": (
+        HTML_TYPE,
+        b'<meta name="pypi:repository-version" content="%s"><a href="https://h/html-1.tar.gz">',
+    ),
+    "odd-html": (HTML_TYPE, b"<META content=%s name=pypi:repository&#45;version>"),
+}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_a_newer_version_of_the_api_is_refused(name: str, index: FakeIndex) -> None:
+    """PEP 629, for pages that would be passed on unread too."""
+    kind, page = VERSIONS[name]
+    for version, status in ((b"1.9", 200), (b"2.0", 424)):
+        index.routes[f"/simple/{name}/"] = Route(page % version, kind)
+        with running_shim(index.url) as shim:
+            answers = [shim.ask(f"{name}/", accept=accept) for accept in (JSON_TYPE, HTML_TYPE, "*/*")]
+            assert [answer.status for answer in answers] == [status] * 3
+            if status == 424:
+                (failure,) = shim.journal.failures
+                assert "repository version 2.0 is not supported (1.x is)" in failure
