@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from variant_index.shim.torch_family import FamilyProject
 from variant_index.shim.version_choice import HELD_BACK, FileVerdict, ReleaseVerdict, is_pinned, passed_over
 from variant_index.torch_index.builds import Build
-from variant_index.torch_index.release import ReleaseDecision
+from variant_index.torch_index.release import ANYWHERE, ReleaseDecision
 from variant_index.upstream.releases import Release
 
 if TYPE_CHECKING:
@@ -133,10 +133,12 @@ def _verdict(
             others.append((build, why))
     for one in decision.pinnable:
         here = one.rank is not None
+        # Why nothing better fits belongs to a build that is taken for itself.
+        reason = ANYWHERE if one.reason.startswith(ANYWHERE) else one.reason
         if usable and matches(one.build) and (here or not fitting):
-            fitting.append((one.build, one.reason if here else f"pinned; {one.yanked or one.reason}"))
+            fitting.append((one.build, reason if here else f"pinned; {one.yanked or reason}"))
         else:
-            others.append((one.build, f"not asked for; {one.reason}" if here else one.reason))
+            others.append((one.build, f"not asked for; {reason}" if here else reason))
     others += [(one.build, one.reason) for one in decision.refused]
     ranked = [_file(build, rank, reason) for rank, (build, reason) in enumerate(fitting, start=1)]
     return ReleaseVerdict(Release(name, decision.version), (*ranked, *_unranked(others)))
