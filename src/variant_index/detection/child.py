@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import torch_variant_provider
@@ -16,6 +12,7 @@ from torch_variant_provider.__main__ import UNANSWERED, WARNING
 from variant_index.detection.failure import DetectionError
 from variant_index.errors import printable
 from variant_index.model.machine import MachineProfile, ProfileError, parse_profile
+from variant_index.providers.child import run_within
 
 __all__ = ["examine_gpus"]
 
@@ -40,7 +37,19 @@ def examine_gpus(
     Raises:
         DetectionError: the child crashed, failed, or did not answer in time; one line that says which.
     """
-    status, output, lines = _run(timeout, meanwhile)
+    status, output, errors = run_within(
+        timeout + _GRACE,
+        [sys.executable, "-m", _SOURCE, "--json", "--timeout", str(timeout)],
+        # Python puts the working directory first on the module path: it must not be the user's, where a
+        # stray json.py would be run. PYTHONSAFEPATH (3.11) leaves it out altogether.
+        folder=Path(torch_variant_provider.__file__).parent.parent,
+        variables={**os.environ, "PYTHONSAFEPATH": "1"},
+        limit=_LIMIT,
+        meanwhile=meanwhile,
+    )
+    if status is None:
+        raise DetectionError(f"GPU detection did not answer in {timeout:g} s")
+    lines = errors.decode("utf-8", "replace").splitlines()
     for line in lines:
         if line.startswith(WARNING):  # other lines are a driver library's
             warn(printable(line.removeprefix(WARNING), 400))
@@ -53,42 +62,3 @@ def examine_gpus(
         return parse_profile(output, _SOURCE)
     except ProfileError as error:
         raise DetectionError(str(error)) from None
-
-
-def _run(timeout: float, meanwhile: Callable[[], None]) -> tuple[int, bytes, list[str]]:
-    # Files, not pipes: what a driver leaves running cannot keep us waiting.
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-m", _SOURCE, "--json", "--timeout", str(timeout)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            # Python puts the working directory first on the module path: it must not be the user's, where
-            # a stray json.py would be run. PYTHONSAFEPATH (3.11) leaves it out altogether.
-            cwd=Path(torch_variant_provider.__file__).parent.parent,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
-            start_new_session=os.name == "posix",
-        )
-        try:
-            meanwhile()
-            child.wait(timeout + _GRACE)
-        except subprocess.TimeoutExpired:
-            raise DetectionError(f"GPU detection did not answer in {timeout:g} s") from None
-        finally:
-            if child.returncode is None:
-                _kill(child)
-        for file in (output, errors):
-            file.seek(0)
-        lines = errors.read(_LIMIT).decode("utf-8", "replace").splitlines()
-        return child.returncode, output.read(_LIMIT), lines
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End the child and the processes it started."""
-    if os.name == "posix":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-    else:
-        child.kill()
-    with suppress(subprocess.TimeoutExpired):  # a process that hangs in the kernel cannot be killed
-        child.wait(1)

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from variant_index.errors import printable
+from variant_index.providers.child import run_within
 from variant_index.providers.failure import ProviderError, ProviderInstallError
 from variant_index.providers.pins import Pin, pins_text
 
@@ -135,27 +135,14 @@ def _run_pip(
     }
     environment |= {**variables, "PIP_CONFIG_FILE": os.devnull}
     what = str(pins[0]) if len(pins) == 1 else f"{pins[0]} and {len(pins) - 1} more"
-    with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=os.name == "posix",
-        )
-        try:
-            status = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise ProviderInstallError(f"{what}: pip did not install it in {timeout:g} s") from None
-        finally:
-            if child.returncode is None:
-                _kill(child)
-        output.seek(0)
-        text = output.read(_MAX_OUTPUT).decode("utf-8", "replace")
+    status, output, _ = run_within(
+        timeout, command, folder=folder, variables=environment, limit=_MAX_OUTPUT, together=True
+    )
+    if status is None:
+        raise ProviderInstallError(f"{what}: pip did not install it in {timeout:g} s")
     if status == 0:
         return
+    text = output.decode("utf-8", "replace")
     if _OTHER_BYTES in text:
         raise ProviderError(
             f"{what}: its sources have other bytes than those you trust (another hash); nothing is installed"
@@ -169,13 +156,3 @@ def _run_pip(
             f"{what}: it needs more than is pinned; list all of it in a file and give -r FILE: {said}"
         )
     raise ProviderInstallError(f"{what} cannot be installed from your sources: {said}")
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-    else:
-        child.kill()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(5)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-__all__ = ["main"]
+__all__ = ["TIMED_OUT", "main"]
 
 _MEGABYTE = 1 << 20
 _LIMITS = {
@@ -28,7 +28,9 @@ _LIMITS = {
     "RLIMIT_NOFILE": 1024,
 }
 _MORE_THREADS = 256
-_TIMED_OUT = 124
+TIMED_OUT = 124
+"""Exit status where the plugins did not answer in time."""
+
 _SUBREAPER = 36
 
 
@@ -51,7 +53,7 @@ def _watch(text: str) -> int:
     try:
         status = child.wait(seconds)
     except subprocess.TimeoutExpired:
-        status = _TIMED_OUT
+        status = TIMED_OUT
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)

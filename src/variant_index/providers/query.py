@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +14,7 @@ from variant_index.errors import printable
 from variant_index.model.machine import MachineProfile
 from variant_index.providers import loader_child
 from variant_index.providers.answer import MAX_ANSWER_BYTES, parse_answer
+from variant_index.providers.child import run_within
 from variant_index.providers.environment import environment_python
 from variant_index.providers.failure import ProviderFailure
 from variant_index.providers.remembered import TrustedProvider
@@ -28,7 +25,6 @@ _GRACE: Final = 2.0
 """Seconds that the child has beyond the limit to end what it started."""
 
 _AT_ONCE: Final = 4
-_TIMED_OUT: Final = 124
 _PASSED: Final = frozenset(
     (
         *("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "TZ"),
@@ -72,11 +68,17 @@ def ask_provider(
         raise ProviderFailure("its environment or the Python it was made with is gone; trust it again")
     request = json.dumps({"python": str(python), "plugins": provider.namespaces, "seconds": timeout})
     with tempfile.TemporaryDirectory(prefix="variant-provider-", ignore_cleanup_errors=True) as scratch:
-        command = [str(loader), "-I", "-B", loader_child.__file__, request]
-        status, output, said = _run(command, scratch, child_variables(environ, scratch), timeout)
-    if status == _TIMED_OUT:
+        status, output, errors = run_within(
+            timeout + _GRACE,
+            [str(loader), "-I", "-B", loader_child.__file__, request],
+            folder=scratch,
+            variables=child_variables(environ, scratch),
+            limit=MAX_ANSWER_BYTES + 1,
+        )
+    if status in (None, loader_child.TIMED_OUT):
         raise ProviderFailure(f"it did not answer in {timeout:g} s")
     if status != 0:
+        said = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise ProviderFailure(printable(said or f"it ended with status {status}", 300))
     return parse_answer(output, provider)
 
@@ -100,40 +102,3 @@ def _answer(
         return failure
     except OSError as error:
         return ProviderFailure(f"it cannot be run: {error.strerror or error}")
-
-
-def _run(
-    command: Sequence[str], scratch: str, variables: Mapping[str, str], timeout: float
-) -> tuple[int, bytes, str]:
-    # Files, not pipes: what a provider leaves running cannot keep us waiting.
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            command,
-            cwd=scratch,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=os.name == "posix",
-        )
-        try:
-            status = child.wait(timeout + _GRACE)
-        except subprocess.TimeoutExpired:
-            status = _TIMED_OUT
-        finally:
-            if child.returncode is None:
-                _kill(child)
-        for file in (output, errors):
-            file.seek(0)
-        said = errors.read(MAX_ANSWER_BYTES).decode("utf-8", "replace").strip().rpartition("\n")[2]
-        return status, output.read(MAX_ANSWER_BYTES + 1), said
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-    else:
-        child.kill()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(1)

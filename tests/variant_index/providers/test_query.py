@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.variant_index.providers.processes import is_running, wait_for
 from tests.variant_index.providers.toys import GOOD, provider_wheel, serve
 from variant_index.model.machine import MachineProfile
 from variant_index.providers.failure import ProviderFailure
@@ -169,16 +170,6 @@ def test_a_module_that_ends_the_process(installed: tuple[Path, TrustedProvider])
         _ask(installed, "dies_early:Plugin")
 
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-        status = Path(f"/proc/{process}/status")
-        # Ended, and collected by nobody where there is no init.
-        return not (status.exists() and "State:\tZ" in status.read_text())
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-
-
 def test_what_leaves_the_session_is_ended_too(
     installed: tuple[Path, TrustedProvider], tmp_path: Path
 ) -> None:
@@ -190,10 +181,7 @@ def test_what_leaves_the_session_is_ended_too(
     assert _ask(installed, "hostile:forks_quietly", environ=force("quiet")).properties["acme"]["speed"]
     marks = [line for name in ("loud", "quiet") for line in (tmp_path / name).read_text().split()]
     assert len(marks) == 8 + 2
-    deadline = time.monotonic() + 60
-    while any(_runs(int(mark)) for mark in marks):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: not any(is_running(int(mark)) for mark in marks))
 
 
 def test_files_go_to_a_folder_that_is_removed(installed: tuple[Path, TrustedProvider]) -> None:
