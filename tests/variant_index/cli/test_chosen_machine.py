@@ -22,7 +22,7 @@ from tests.variant_index.cli.test_variant_pip import (
 from tests.variant_index.shim.family import NAME, cuda_machine
 from tests.variant_index.upstream.fake_index import FakeIndex
 from variant_index.cli import main
-from variant_index.cli.variant_pip import _patience
+from variant_index.cli.pip_behind_shim import patience
 from variant_index.clients.pip.arguments import parse_arguments
 from variant_index.clients.pip.configuration import PipConfiguration
 from variant_index.detection import DetectionSettings
@@ -138,7 +138,7 @@ def test_pip_waits_as_long_as_detection_may_take(
 ) -> None:
     arguments = parse_arguments([*INSTALL, *line])
     configuration = PipConfiguration({}, variables)
-    assert _patience(arguments, configuration, DetectionSettings(machine)) == expected
+    assert patience(arguments, configuration, DetectionSettings(machine)) == expected
 
 
 def test_explain_for_a_named_machine(
