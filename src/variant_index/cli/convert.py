@@ -139,7 +139,7 @@ def _convert(
     """Convert one file; print it, or write it when there is a folder for it."""
     from variant_index.generations.convert import convert
     from variant_index.model.convert_report import ConvertedDocument, ConvertNotice
-    from variant_index.wheel.relabel import replace_own_document
+    from variant_index.wheel.own_document import replace_own_document
 
     try:
         filename, data = _read(file)
@@ -185,7 +185,7 @@ def _own_label(file: Path, filename: WheelFilename, before: bytes, after: bytes)
 def _read(file: Path) -> tuple[WheelFilename | None, bytes]:
     """Return the document of a file; of a wheel, its name too."""
     from variant_index.model.document import MAX_DOCUMENT_BYTES
-    from variant_index.wheel.relabel import read_own_document
+    from variant_index.wheel.own_document import read_own_document
 
     if _is_wheel(file):
         return read_own_document(file)

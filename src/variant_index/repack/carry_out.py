@@ -19,8 +19,8 @@ from variant_index.repack.load import source_digest
 from variant_index.repack.plan import Planned, Target
 from variant_index.repack.record import Records, boot_of, current_boot, reach_disk, up_to_date
 from variant_index.wheel.archive import Archive
-from variant_index.wheel.read import read_contents, read_record
-from variant_index.wheel.relabel import rewrite_wheel
+from variant_index.wheel.read import read_record
+from variant_index.wheel.relabel import Original, rewrite_wheel
 from variant_index.wheel.verify import verify_contents
 
 __all__ = ["Outcome", "carry_out"]
@@ -159,13 +159,13 @@ class _Work:
 
     def _write(self, planned: Planned, archive: Archive) -> Outcome:
         source = planned.source
-        archive.check_framing()
-        contents = read_contents(archive, source.filename)
-        if source_digest(archive, contents.dist_info) != source.digest:
+        # Equal digests: it is the wheel that was read and checked when the work was planned.
+        record = read_record(archive, source.dist_info)
+        if source_digest(archive, record[1]) != source.digest:
             archive.refuse("changed while it was read; run again")
         sha256 = None
         if self._verify:
-            verify_contents(archive, read_record(archive, contents.dist_info)[0], self._quietly)
+            verify_contents(archive, record[0], self._quietly)
             sha256 = file_sha256(archive.path)
         states: list[_State] = []
         for number, target in enumerate(planned.targets):
@@ -173,14 +173,14 @@ class _Work:
             old = place.stat().st_ino if place.exists() else None
             rewrite_wheel(
                 archive,
-                contents,
+                Original(source.filename, source.dist_info, record),
                 target.filename,
                 self._out,
                 document=target.document,
                 written={
                     name: content
                     for name, content in target.written.items()
-                    if (name, content) != ("METADATA", contents.metadata)
+                    if (name, content) != ("METADATA", source.metadata)
                 },
                 force=self._force,
                 progress=self._quietly if number else self._on_bytes,

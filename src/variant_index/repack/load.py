@@ -14,7 +14,7 @@ from variant_index.publish.find import find_files
 from variant_index.repack.plan import Refused, SourceWheel
 from variant_index.repack.rules import RuleSet, parse_rules
 from variant_index.wheel.archive import Archive
-from variant_index.wheel.read import read_contents, read_record, read_wheel_file, refuse_broken
+from variant_index.wheel.read import read_contents_and_record, read_wheel_file, refuse_broken
 
 __all__ = ["BUILT_IN", "built_in_text", "find_wheels", "load_rules", "read_sources", "source_digest"]
 
@@ -89,11 +89,11 @@ def _read(path: Path) -> SourceWheel:
         raise InputError(str(error)) from None
     with Archive(path) as archive:
         archive.check_framing()
-        contents = read_contents(archive, filename)
+        contents, (_, record) = read_contents_and_record(archive, filename)
         refuse_broken(contents, but=_OTHER_TAGS)
         other_tags = _OTHER_TAGS & {finding.code for finding in contents.findings}
         wheel_file = read_wheel_file(archive, contents.dist_info) if other_tags else None
-        digest = source_digest(archive, contents.dist_info)
+        digest = source_digest(archive, record)
     folders = tuple(reversed(path.absolute().parts[1:-1]))
     return SourceWheel(
         str(path),
@@ -102,15 +102,16 @@ def _read(path: Path) -> SourceWheel:
         contents.metadata,
         contents.size,
         digest,
+        contents.dist_info,
         wheel_file,
         wrong_tags="WHL206" in other_tags,
     )
 
 
-def source_digest(archive: Archive, dist_info: str) -> str:
+def source_digest(archive: Archive, record: bytes) -> str:
     """Return what a wheel is known by: the SHA-256 of its RECORD and its zip directory.
 
     RECORD states the hash of every file, so this stands for all bytes of a wheel that is what it says, and
     costs nothing; that it is, `variant-index build` and `repack --verify` see.
     """
-    return hashlib.sha256(read_record(archive, dist_info)[1] + archive.directory).hexdigest()
+    return hashlib.sha256(record + archive.directory).hexdigest()

@@ -41,6 +41,7 @@ class SourceWheel:
         metadata: the bytes of its METADATA.
         size: its size in bytes.
         digest: SHA-256 of its RECORD and its zip directory: equal for equal content.
+        dist_info: its metadata folder.
         wheel_file: the bytes of its WHEEL when the tags there are not those of the file name.
         wrong_tags: whether such a wheel is refused unless they are set, because they contradict the name.
     """
@@ -51,6 +52,7 @@ class SourceWheel:
     metadata: bytes
     size: int
     digest: str
+    dist_info: str
     wheel_file: bytes | None = None
     wrong_tags: bool = False
 

@@ -32,6 +32,7 @@ __all__ = [
     "WheelError",
     "dist_info_folder",
     "read_contents",
+    "read_contents_and_record",
     "read_record",
     "read_variant_json",
     "read_wheel",
@@ -107,7 +108,7 @@ def read_wheel(
         raise WheelError(str(error), error.rule) from None
     with Archive(path, content) as archive:
         archive.check_framing()
-        contents, rows = _read_contents(archive, filename)
+        contents, (rows, _) = read_contents_and_record(archive, filename)
         if verify:
             verify_contents(archive, rows, progress)
         return contents
@@ -121,7 +122,7 @@ def read_contents(archive: Archive, filename: WheelFilename, *, any_document: bo
         filename: its name, taken apart.
         any_document: leave `variant.json` unread: it may be of an older generation.
     """
-    return _read_contents(archive, filename, any_document=any_document)[0]
+    return read_contents_and_record(archive, filename, any_document=any_document)[0]
 
 
 def read_variant_json(archive: Archive, dist_info: str) -> bytes:
@@ -144,13 +145,14 @@ def read_wheel_file(archive: Archive, dist_info: str) -> bytes:
     return _read(archive, f"{dist_info}/WHEEL", _MAX_SMALL_BYTES)
 
 
-def _read_contents(
+def read_contents_and_record(
     archive: Archive, filename: WheelFilename, *, any_document: bool = False
-) -> tuple[WheelContents, list[RecordRow]]:
+) -> tuple[WheelContents, tuple[list[RecordRow], bytes]]:
+    """Do as `read_contents`, and return what `read_record` returns too: large wheels have long ones."""
     dist_info = dist_info_folder(archive)
     if not _is_dist_info_of(dist_info, filename):
         archive.refuse(f"folder {printable(dist_info)} does not belong to this file name", "WHL204")
-    rows, _ = read_record(archive, dist_info)
+    record = read_record(archive, dist_info)
     metadata = _read(archive, f"{dist_info}/METADATA", _MAX_METADATA_BYTES)
     requires_python = _check_metadata(archive, metadata, filename)
     wheel_file = read_wheel_file(archive, dist_info)
@@ -175,7 +177,7 @@ def _read_contents(
         document=document,
         findings=tuple(Finding(code, f"{shown}: {problem}", place) for code, problem in broken),
     )
-    return contents, rows
+    return contents, record
 
 
 def refuse_broken(contents: WheelContents, *, but: Container[str] = ()) -> None:

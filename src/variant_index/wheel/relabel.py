@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from variant_index.errors import printable
 from variant_index.model.document import write_document
@@ -23,10 +24,7 @@ from variant_index.wheel.directory import Entry
 from variant_index.wheel.headers import change_headers
 from variant_index.wheel.read import (
     VARIANT_JSON,
-    WheelContents,
-    read_contents,
-    read_record,
-    read_variant_json,
+    read_contents_and_record,
     refuse_broken,
 )
 from variant_index.wheel.record import RecordRow, content_row, render_rows
@@ -35,10 +33,10 @@ from variant_index.wheel.verify import verify_contents
 
 __all__ = [
     "Change",
+    "Original",
     "label_wheel",
+    "parse_name",
     "plan_change",
-    "read_own_document",
-    "replace_own_document",
     "rewrite_wheel",
     "unlabel_wheel",
     "variant_label",
@@ -63,6 +61,20 @@ class Change:
     document: bytes | None
     folders: Mapping[str, str]
     written: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Original(NamedTuple):
+    """What has to be known of a wheel to rewrite it.
+
+    Attributes:
+        filename: its name.
+        dist_info: its metadata folder.
+        record: the rows and the bytes of its RECORD, as `read_record` returns them.
+    """
+
+    filename: WheelFilename
+    dist_info: str
+    record: tuple[Iterable[RecordRow], bytes]
 
 
 def variant_label(properties: Iterable[Property], label: str | None) -> str:
@@ -126,7 +138,7 @@ def label_wheel(
     wanted = set(properties)
     chosen = variant_label(wanted, label)
     document = write_document(settings.document(chosen, wanted))
-    filename = _parse(source)
+    filename = parse_name(source)
     if filename.label:
         raise WheelError(
             f"{printable(source.name)}: has the label {filename.label} already; label the original wheel"
@@ -136,14 +148,14 @@ def label_wheel(
         wanted_name = replace(wanted_name, distribution=_file_name_part(rename))
     with Archive(source) as archive:
         archive.check_framing()
-        contents = read_contents(archive, filename)
+        contents, record = read_contents_and_record(archive, filename)
         refuse_broken(contents)
         if verify:
-            verify_contents(archive, read_record(archive, contents.dist_info)[0], progress)
+            verify_contents(archive, record[0], progress)
         written = {} if rename is None else {"METADATA": _renamed_metadata(contents.metadata, rename)}
         return rewrite_wheel(
             archive,
-            contents,
+            Original(filename, contents.dist_info, record),
             wanted_name,
             out,
             document=document,
@@ -167,14 +179,21 @@ def unlabel_wheel(
     Raises:
         WheelError: the wheel is bad or has no label, or the target exists with other bytes.
     """
-    filename = _parse(source)
+    filename = parse_name(source)
     if not filename.label:
         raise WheelError(f"{printable(source.name)}: has no label to take away")
     with Archive(source) as archive:
         archive.check_framing()
-        contents = read_contents(archive, filename)
-        wanted = filename.labelled("")
-        return rewrite_wheel(archive, contents, wanted, out, document=None, force=force, progress=progress)
+        contents, record = read_contents_and_record(archive, filename)
+        return rewrite_wheel(
+            archive,
+            Original(filename, contents.dist_info, record),
+            filename.labelled(""),
+            out,
+            document=None,
+            force=force,
+            progress=progress,
+        )
 
 
 def plan_change(
@@ -207,7 +226,10 @@ def plan_change(
     for row in rows:
         if row.path not in dropped:
             name = _moved(row.path, change.folders)
-            listed.append(content_row(name, written[name]) if name in written else row._replace(path=name))
+            if name in written:
+                listed.append(content_row(name, written[name]))
+            else:
+                listed.append(row if name == row.path else row._replace(path=name))
 
     like = next(entry for entry in ordered if entry.name == f"{old}/RECORD")
     if change.document is not None:
@@ -218,39 +240,9 @@ def plan_change(
     return plan
 
 
-def read_own_document(source: Path) -> tuple[WheelFilename, bytes]:
-    """Return a variant wheel's name and the bytes of its `variant.json`, which may be of any generation.
-
-    Raises:
-        WheelError: the wheel is bad, or has no label or no such file.
-    """
-    filename = _parse(source)
-    if not filename.label:
-        raise WheelError(f"{printable(source.name)}: has no label, so it is no variant")
-    with Archive(source) as archive:
-        archive.check_framing()
-        contents = read_contents(archive, filename, any_document=True)
-        return filename, read_variant_json(archive, contents.dist_info)
-
-
-def replace_own_document(
-    source: Path, label: str, document: bytes, out: Path, *, force: bool = False
-) -> Path:
-    """Write a variant wheel with another `variant.json`, under the name with `label`; return the new file.
-
-    Raises:
-        WheelError: the wheel is bad, or the target exists with other bytes.
-    """
-    filename = _parse(source)
-    with Archive(source) as archive:
-        archive.check_framing()
-        contents = read_contents(archive, filename, any_document=True)
-        return rewrite_wheel(archive, contents, filename.labelled(label), out, document=document, force=force)
-
-
 def rewrite_wheel(
     archive: Archive,
-    contents: WheelContents,
+    original: Original,
     wanted: WheelFilename,
     out: Path,
     *,
@@ -266,7 +258,7 @@ def rewrite_wheel(
 
     Args:
         archive: the open wheel; its framing has been checked.
-        contents: what `read_contents` returned for it.
+        original: what it says about itself.
         wanted: the new file name.
         out: the folder to write to; made when it is missing.
         document: the new `variant.json`, None for a wheel without one.
@@ -277,19 +269,25 @@ def rewrite_wheel(
     Raises:
         WheelError: the wheel is signed, or the target exists with other bytes or cannot be written.
     """
-    dist_info = contents.dist_info
+    dist_info = original.dist_info
     for name in _SIGNATURES:
         if f"{dist_info}/{name}" in archive.entries:
             archive.refuse(f"is signed ({name}), and a changed RECORD would break the signature")
-    rows, record = read_record(archive, dist_info)
-    change = Change(dist_info, document, _renamed_folders(archive, contents.filename, wanted), written or {})
+    rows, record = original.record
+    folders = _renamed_folders(archive, original.filename, wanted)
+    change = Change(dist_info, document, folders, written or {})
     plan = plan_change(archive.entries.values(), rows, "\r\n" if b"\r\n" in record else "\n", change)
     target = out / wanted.filename
     write_archive(archive, plan, target, force=force, progress=progress)
     return target
 
 
-def _parse(source: Path) -> WheelFilename:
+def parse_name(source: Path) -> WheelFilename:
+    """Return the name of a wheel that is there, taken apart.
+
+    Raises:
+        WheelError: there is no such file, or its name is not that of a wheel.
+    """
     if source.is_dir():
         raise WheelError(f"{printable(str(source))}: is a folder; name the wheels in it", "WHL001")
     if not source.exists():

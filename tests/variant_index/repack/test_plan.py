@@ -26,7 +26,8 @@ def wheel(path: str, *requires: str, content: str | None = None) -> SourceWheel:
     lines += [f"Requires-Dist: {one}" for one in requires]
     digest = hashlib.sha256((content or path).encode()).hexdigest()
     folders = tuple(reversed(path.split("/")[:-1]))
-    return SourceWheel(path, folders, filename, "\n".join([*lines, "", ""]).encode(), 1, digest)
+    metadata = "\n".join([*lines, "", ""]).encode()
+    return SourceWheel(path, folders, filename, metadata, 1, digest, "x.dist-info")
 
 
 def plan(*sources: SourceWheel | str, rules: Sequence[RuleSet] = BUILT_IN) -> Plan:
