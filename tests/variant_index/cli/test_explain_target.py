@@ -124,13 +124,35 @@ def test_for_another_platform_this_machine_does_not_count(
     report, err = explain(capsys, *options)
     assert report["selected"]["label"] in ("", "null")
     assert f"warning: platform {platform} is not this machine" in err
-    # What pip is configured to do is not what was asked.
-    monkeypatch.setenv("PIP_PLATFORM", "win_amd64")
-    monkeypatch.setenv("PIP_PYTHON_VERSION", "3.13")
-    assert explain(capsys, *options)[0] == report
     monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", "12.8")
     report, err = explain(capsys, *options)
     assert (report["selected"]["label"], err) == ("cu128", "")
+
+
+def test_what_pip_is_configured_for_is_not_what_was_asked(
+    index: FakeIndex, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("-i", index.url, "--machine", "cpu", "--python-version=3.13")
+    report, _ = explain(capsys, *options)
+    assert report["version"] != "3.0"
+    monkeypatch.setenv("PIP_PLATFORM", "win_amd64")
+    assert explain(capsys, *options)[0] == report
+
+
+@posix_only
+def test_what_is_installed_here_says_nothing_of_another_target(
+    index: FakeIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import venv
+
+    names = [f"plat-9.0+pt{torch}cu128-py3-none-any.whl" for torch in ("2.8.0", "2.9.0")]
+    index.add_project("plat", [index.add_file(make_wheel(tmp_path / "coupled", name)) for name in names])
+    venv.create(tmp_path / "env", with_pip=False)
+    (packages,) = tmp_path.glob("env/lib/python*/site-packages")
+    (packages / "torch-2.8.0+cu128.dist-info").mkdir()
+    options = ("-i", index.url, "--machine", "cpu", "--python", str(tmp_path / "env" / "bin" / "python"))
+    assert explain(capsys, *options)[0]["selected"]["filename"] == names[0]
+    assert explain(capsys, *options, "--python-version=3.12")[0]["selected"]["filename"] == names[1]
 
 
 def _machine() -> str:
