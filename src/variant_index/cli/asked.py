@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "read_asked"]
 
-_NOT_FOLLOWED: Final = frozenset({"no-binary", "prefer-binary", "all-releases", "only-final"})
+_NOT_FOLLOWED: Final = frozenset({"prefer-binary", "all-releases", "only-final"})
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Asked:
         lines: requirements and constraints.
         sources: what the files say of sources, in pip's order.
         pre: whether a file allows prereleases.
-        formats: of which projects only wheels may be taken.
+        formats: of which projects only wheels, or only source distributions, may be taken.
     """
 
     lines: tuple[RequirementLine, ...]
@@ -58,6 +58,7 @@ def read_asked(
     files: Sequence[str],
     constraints: Sequence[str],
     only_binary: Sequence[str] = (),
+    no_binary: Sequence[str] = (),
 ) -> Asked:
     """Read the files, and say which of their options are not followed.
 
@@ -66,6 +67,7 @@ def read_asked(
         files: the values of `-r`.
         constraints: the values of `-c`.
         only_binary: the values of `--only-binary`.
+        no_binary: the values of `--no-binary`, which come after those.
 
     Raises:
         InputError: there is nothing to read, or a file or line cannot be read; it is named.
@@ -74,6 +76,7 @@ def read_asked(
         raise InputError("nothing to explain: name a requirement, or a file with -r")
     lines = [RequirementLine(text) for text in requirements]
     formats = [Option("only-binary", value) for value in only_binary]
+    formats += [Option("no-binary", value) for value in no_binary]
     if not files and not constraints:
         return Asked(tuple(lines), formats=read_formats(formats))
     from variant_index.clients.pip.requirements import read_requirements

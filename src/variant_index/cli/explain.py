@@ -73,6 +73,12 @@ Examples:
     metavar="NAME,...|:all:",
     help="Take no source distributions of these projects, as pip's option. May be repeated.",
 )
+@click.option(
+    "--no-binary",
+    multiple=True,
+    metavar="NAME,...|:all:",
+    help="Take no wheels of these projects, as pip's option. May be repeated.",
+)
 @click.option("--pre", is_flag=True, help="Consider prereleases too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON (see schemas/).")
 def command(
@@ -82,6 +88,7 @@ def command(
     constraints: Sequence[str],
     python: str | None,
     only_binary: Sequence[str],
+    no_binary: Sequence[str],
     pre: bool,
     as_json: bool,
     trust_provider: tuple[str, ...],
@@ -101,7 +108,7 @@ def command(
     from variant_index.shim.target import ask_target
 
     chosen_target = TargetOptions.taken_from(given)
-    asked = read_asked(requirements, files, constraints, only_binary)
+    asked = read_asked(requirements, files, constraints, only_binary, no_binary)
     prereleases = pre or asked.pre
     configuration = configured(given, *SOURCES, *DETECTION)
     options = SourceOptions.of(configuration)
@@ -204,6 +211,7 @@ def _explainer(
         prereleases=prereleases,
         # Nobody can build for another target.
         wheels_only=lambda name: bool(target) or asked.formats.wheels_only(name),
+        sources_only=asked.formats.sources_only,
     )
 
 

@@ -106,6 +106,7 @@ class Catalog:
         extensions: ExtensionBuilds,
         family: TorchFamily | None = None,
         prefer: Preference = "hardware",
+        built: Callable[[str], bool] = lambda _name: False,
         every_variant: bool = False,
         needs_login: Callable[[str], bool] = lambda _url: False,
     ) -> None:
@@ -125,6 +126,7 @@ class Catalog:
             extensions: knows which builds go with the torch that there is.
             family: answers for the torch family; None where that comes from the user's sources as well.
             prefer: what comes first, a build that uses the hardware or the newest release.
+            built: tells of a project whether it is built here and no wheel taken, so that none is preferred.
             every_variant: whether the variants that were not chosen are listed as well, for lock files.
             needs_login: tells the addresses to which clients cannot be sent, as they have no login there.
         """
@@ -141,6 +143,7 @@ class Catalog:
         self._extensions = extensions
         self._family = family
         self._prefer = prefer
+        self._built = built
         self._every_variant = every_variant
         self._needs_login = needs_login
         self._lock = threading.Lock()
@@ -239,7 +242,7 @@ class Catalog:
             documents.by_version,
             supported,
             tags,
-            prefer=self._prefer,
+            prefer="version" if self._built(page.name) else self._prefer,
             verifier=self._verifier,
             settler=self._settler,
         )

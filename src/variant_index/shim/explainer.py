@@ -28,6 +28,7 @@ from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.torch_family import FamilyProject, TorchFamily, held_back_note
 from variant_index.shim.verification import WheelVerifier, choose_verified
 from variant_index.shim.version_choice import (
+    NO_WHEEL,
     FileVerdict,
     PassedOver,
     ReleaseVerdict,
@@ -106,6 +107,7 @@ class Explainer:
         prefer: Preference = "hardware",
         prereleases: bool = False,
         wheels_only: Callable[[str], bool] = lambda _name: False,
+        sources_only: Callable[[str], bool] = lambda _name: False,
     ) -> None:
         """Prepare; nothing is fetched or detected yet.
 
@@ -121,6 +123,7 @@ class Explainer:
             prefer: what comes first, a build that uses the hardware or the newest release.
             prereleases: pip's `--pre`.
             wheels_only: tells of a project whether its source distributions must not be taken.
+            sources_only: tells of a project whether its wheels must not be taken.
         """
         self._upstream = upstream
         self._sidecars = sidecars
@@ -133,6 +136,7 @@ class Explainer:
         self._prefer = prefer
         self._prereleases = prereleases
         self._wheels_only = wheels_only
+        self._sources_only = sources_only
         self._lock = threading.Lock()
 
     @cached_property
@@ -178,6 +182,9 @@ class Explainer:
             warning = f"PyTorch's index has no project {printable(requirement.name)}"
             return Explanation(None, warnings=(*problems, warning))
         verdict = choose_family_release(requirement, project, allow_prereleases=self._prereleases)
+        if verdict is not None and self._sources_only(requirement.name):
+            files = (replace(one, rank=None, reason=NO_WHEEL) for one in verdict.files)
+            verdict = replace(verdict, files=tuple(files))
         note = held_back_note(project) if passes_over(requirement, project) else None
         origin = origin_in_family(project.name, family.url)
         versions = [*project.unusable, *(decision.version for decision in project.decisions)]
@@ -215,6 +222,9 @@ class Explainer:
             version for version in grouped.by_version if specifier.contains(version, prereleases=True)
         ]
         relevant = [one for one in grouped.with_variants if matching and one.version <= max(matching)]
+        sources_only = self._sources_only(requirement.name)
+        if sources_only:
+            relevant = []  # so there is nothing to choose by, and no reason to hold anything back
         documents = self._sidecars.read(releases.with_variants if relevant else ())
         used: Mapping[Version, VariantsDocument] = {}
 
@@ -246,6 +256,7 @@ class Explainer:
                 judge,
                 allow_prereleases=self._prereleases,
                 wheels_only=self._wheels_only(requirement.name),
+                sources_only=sources_only,
                 held_back=held,
             )
 
@@ -260,7 +271,7 @@ class Explainer:
             release_platforms(
                 verdict.release, lambda release, tags: _judge(release, used, machine, tags, hidden)
             )
-            if verdict
+            if verdict and not sources_only
             else ()
         )
         hints = untrusted_hints(fetched.page.name, named, answered_by(self._profile())) if named else ()

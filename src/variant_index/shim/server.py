@@ -74,6 +74,7 @@ class ShimServer:
         every_variant: bool = False,
         routing: Routing | None = None,
         extensions: ExtensionSettings | None = None,
+        built: Callable[[str], bool] = lambda _name: False,
         targets: Targets | None = None,
         expected: Expected | None = None,
     ) -> None:
@@ -91,6 +92,7 @@ class ShimServer:
             every_variant: whether the variants that were not chosen are listed as well, for lock files.
             routing: projects that come from one index only, or from all; None for the usual order.
             extensions: what is known of the packages that extensions are built for; None for nothing.
+            built: tells of a project whether the client builds it and takes no wheel.
             targets: the other machines of a shim that serves several, for long: links then name no host, and
                 there is `/healthz` and `/metrics`. None for a shim of this machine.
             expected: what the one client that this shim serves is going to ask for; its pages are fetched at
@@ -136,6 +138,7 @@ class ShimServer:
                 extensions=ExtensionBuilds(expected_torch),
                 family=family,
                 prefer=torch.prefer if torch is not None else "hardware",
+                built=built,
                 every_variant=every_variant,
                 needs_login=network.needs_login,
             )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HELD_BACK",
+    "NO_WHEEL",
     "FileVerdict",
     "PassedOver",
     "ReleaseVerdict",
@@ -29,6 +30,9 @@ __all__ = [
 
 HELD_BACK: Final = "held back: "
 """What the reason for not taking a file begins with where its release leaves hardware idle."""
+
+NO_WHEEL: Final = "wheel, and only source distributions may be taken"
+"""Why wheels are not taken under `--no-binary`."""
 
 _NO_SOURCE: Final = "source distribution, and only wheels may be taken"
 
@@ -91,6 +95,7 @@ def choose_version(
     *,
     allow_prereleases: bool = False,
     wheels_only: bool = False,
+    sources_only: bool = False,
     held_back: Mapping[Version, str] | None = None,
 ) -> ReleaseVerdict | None:
     """Choose as pip does: the newest matching release of which anything can be installed.
@@ -106,6 +111,7 @@ def choose_version(
             possible.
         allow_prereleases: pip's `--pre`.
         wheels_only: whether source distributions must not be taken.
+        sources_only: whether wheels must not be taken.
         held_back: the releases that count as yanked, and why; see `selection.preference`.
 
     Returns:
@@ -122,6 +128,7 @@ def choose_version(
             judge,
             pinned=pinned,
             wheels_only=wheels_only,
+            sources_only=sources_only,
             held_back=(held_back or {}).get(release.version),
         )
         if judged[release.version].selected is not None:
@@ -191,11 +198,14 @@ def _judge_release(
     *,
     pinned: bool,
     wheels_only: bool,
+    sources_only: bool,
     held_back: str | None,
 ) -> ReleaseVerdict:
     fitting: list[FileVerdict] = []
     others: list[FileVerdict] = []
-    for candidate in judge(release).candidates:
+    if sources_only:
+        others += [FileVerdict(file, wheel.label, None, NO_WHEEL) for wheel, file in release.wheels.items()]
+    for candidate in () if sources_only else judge(release).candidates:
         file = release.wheels[candidate.wheel]
         verdict = FileVerdict(file, candidate.wheel.label, candidate.rank, candidate.reason)
         (fitting if candidate.compatible else others).append(verdict)

@@ -203,6 +203,14 @@ def test_a_whole_file_with_an_unknown_project_in_the_middle(
     (tmp_path / "wheels.txt").write_text("sources\n--only-binary=:all:\n--no-binary=sources\n")
     (one,) = explain(capsys, "-r", "wheels.txt", "-i", index.url)[0]["requirements"]
     assert one["version"] == "2.0"
+    (tmp_path / "wheels.txt").write_text(f"{NAME}\n--no-binary={NAME}\n")
+    (one,) = explain(capsys, "-r", "wheels.txt", "-i", index.url, status=1)[0]["requirements"]
+    assert (one["version"], one["selected"], one["platforms"]) == ("2.0", None, [])
+    reasons = {(file["label"], file["reason"]) for file in one["candidates"]}
+    assert ("cu128", "wheel, and only source distributions may be taken") in reasons
+    assert len({reason for _, reason in reasons}) == 1
+    report, _ = explain(capsys, "sources", "-i", index.url, "--no-binary", ":all:")
+    assert report["selected"]["filename"].endswith(".tar.gz")
 
 
 def test_a_file_that_asks_for_nothing(

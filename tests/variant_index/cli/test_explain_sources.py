@@ -123,6 +123,10 @@ def test_the_torch_family(
         assert source["reason"] == (
             f"{who} from PyTorch's index alone; VARIANT_INDEX_TORCH_INDEX=off asks the other indexes"
         )
+    command = ["explain", "torch", *options, "--machine", MACHINE, "--json", "--no-binary", "torch"]
+    assert main(command) == 1
+    reasons = {one["reason"] for one in json.loads(capsys.readouterr().out)["candidates"]}
+    assert reasons == {"wheel, and only source distributions may be taken"}
 
 
 @linux

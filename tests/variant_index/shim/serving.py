@@ -80,6 +80,7 @@ def running_shim(
     torch: TorchSettings | None = None,
     every_variant: bool = False,
     targets: Targets | None = None,
+    built: Callable[[str], bool] = lambda _name: False,
 ) -> Iterator[Shim]:
     """Run a shim; `calls` records when the machine and the interpreter were asked."""
     known: Sequence[Source] = [source if isinstance(source, Source) else Source(source) for source in sources]
@@ -104,6 +105,7 @@ def running_shim(
         torch=torch,
         every_variant=every_variant,
         targets=targets,
+        built=built,
     )
     with server:
         shim.index_url = server.index_url

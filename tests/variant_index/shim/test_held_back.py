@@ -103,6 +103,10 @@ def test_the_newest_one_is_named_to_those_who_asked_for_it(tmp_path: Path) -> No
             shim.ask(f"{NAME}/")
             assert len(shim.journal.hints) == 1
             assert shim.journal.hints[0].startswith(f"{NAME} 2.0 has no build for this machine's GPU (")
+            assert any("yanked" in file for file in shim.ask(f"{NAME}/").files().values())
+        # Where all is built from sources no build is better than another.
+        with running_shim(index.url, machine=lambda: CUDA_12, built=lambda name: name == NAME) as shim:
+            assert not any("yanked" in file for file in shim.ask(f"{NAME}/").files().values())
 
 
 def test_who_prefers_the_newest_gets_it() -> None:

@@ -28,7 +28,7 @@ _READ: Final = _TAKEN | {
     *("cert", "help", "no-cache-dir", "no-proxy-env", "python", "quiet", "report", "timeout", "trusted-host"),
     *("verbose", "requirement", "constraint", "build-constraint", "ignore-requires-python"),
     *("dest", "dry-run", "output", "prefix", "root", "target", "user", "wheel-dir"),
-    *("platform", "python-version", "implementation", "abi"),
+    *("platform", "python-version", "implementation", "abi", "only-binary", "no-binary"),
     *("editable", "force-reinstall", "ignore-installed", "pre", "upgrade", "upgrade-strategy"),
 }
 

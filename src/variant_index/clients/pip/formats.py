@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from variant_index.clients.pip.arguments import PipArguments
+from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.clients.pip.requirements import Requirements
 from variant_index.clients.pip.requirements_line import Option
 from variant_index.model.filename import canonical_name
 
-__all__ = ["FORMAT_OPTIONS", "Formats", "read_formats"]
+__all__ = ["FORMAT_OPTIONS", "Formats", "pip_formats", "read_formats"]
 
 FORMAT_OPTIONS: Final = ("only-binary", "no-binary")
 
@@ -32,6 +35,10 @@ class Formats:
     def wheels_only(self, name: str) -> bool:
         """Tell whether no source distribution of a project may be taken; `name` is in normal form."""
         return name in self.only_binary or (_ALL in self.only_binary and name not in self.no_binary)
+
+    def sources_only(self, name: str) -> bool:
+        """Tell whether no wheel of a project may be taken; `name` is in normal form."""
+        return name in self.no_binary or (_ALL in self.no_binary and name not in self.only_binary)
 
 
 def read_formats(options: Iterable[Option]) -> Formats:
@@ -61,3 +68,16 @@ def read_formats(options: Iterable[Option]) -> Formats:
                 other.discard(canonical_name(word))
                 target.add(canonical_name(word))
     return Formats(frozenset(sets["only-binary"]), frozenset(sets["no-binary"]))
+
+
+def pip_formats(arguments: PipArguments, configuration: PipConfiguration, files: Requirements) -> Formats:
+    """Return what a pip command's configuration, command line and files say."""
+    # The order between the two options of the command line is not kept; what they say together mostly is.
+    options = [
+        Option(name, value)
+        for source in (configuration.configured, PipArguments.all)
+        for name in FORMAT_OPTIONS
+        for value in source(arguments, name)
+    ]
+    in_files = (option for file in files.files.values() for line in file.lines for option in line.options)
+    return read_formats((*options, *in_files))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pip._internal.models.format_control import FormatControl
 
-from variant_index.clients.pip.formats import FORMAT_OPTIONS, Formats, read_formats
+from variant_index.clients.pip.arguments import parse_arguments
+from variant_index.clients.pip.configuration import PipConfiguration
+from variant_index.clients.pip.formats import FORMAT_OPTIONS, Formats, pip_formats, read_formats
+from variant_index.clients.pip.requirements import read_requirements
 from variant_index.clients.pip.requirements_line import Option
 
 _WORDS = st.sampled_from([":all:", ":none:", "a", "B.b", "c_c", ""])
@@ -27,6 +32,7 @@ def test_any_options_mean_what_they_mean_to_pip(given_options: list[tuple[str, s
     for name in ("a", "b-b", "c-c", "d"):
         allowed: frozenset[str] = control.get_allowed_formats(name)
         assert found.wheels_only(name) == ("source" not in allowed)
+        assert found.sources_only(name) == ("binary" not in allowed)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +49,14 @@ def test_any_options_mean_what_they_mean_to_pip(given_options: list[tuple[str, s
 def test_examples(options: list[tuple[str, str]], wheels_only: str) -> None:
     found = read_formats(Option(name, value) for name, value in options)
     assert [name for name in "ab" if found.wheels_only(name)] == list(wheels_only)
+
+
+def test_configuration_command_line_and_files_of_pip(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("--only-binary=c --no-binary=d\n--no-binary e")
+    found = read_requirements([str(tmp_path / "r.txt")], {})
+    configuration = PipConfiguration({"install.no-binary": ":all:"}, {"only-binary": "a"})
+    arguments = parse_arguments(["install", "--no-binary", "b", "--only-binary=d", "x"])
+    assert arguments.passed == arguments.original
+    formats = pip_formats(arguments, configuration, found)
+    assert [name for name in "abcdef" if formats.sources_only(name)] == list("abdef")
+    assert [name for name in "abcdef" if formats.wheels_only(name)] == ["c"]
