@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.figure import Figure, interleaved
@@ -17,7 +17,7 @@ from variant_index.repack.carry_out import carry_out
 from variant_index.repack.load import find_wheels, load_rules, read_sources
 from variant_index.repack.plan import plan_repack
 
-__all__ = ["make_build", "measure"]
+__all__ = ["against", "make_build", "measure"]
 
 _NAME = "repack of a 500 MB wheel, against cp"
 _TARGET = 2.0
@@ -28,16 +28,37 @@ _RUNS = 5
 
 def measure() -> Iterator[Figure]:
     """Yield the figure: reading, planning and writing one PyTorch-like build, and a copy of it."""
+    yield against(_repack, _copy, name=_NAME, target=_TARGET, size=_BYTES, files=_FILES)
+
+
+def against(
+    ours: Callable[[Path, Path], None],
+    peer: Callable[[Path, Path], None],
+    *,
+    name: str,
+    target: float,
+    size: int,
+    files: int,
+) -> Figure:
+    """Return the figure for what is made of one PyTorch-like build at another place.
+
+    Args:
+        ours: called with the build and the place.
+        peer: the same.
+        name: of the figure.
+        target: how many times longer ours may take.
+        size: the build's bytes, of which four times as many must be free.
+        files: how many files it holds.
+    """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        if shutil.disk_usage(place).free < 4 * _BYTES:
-            yield Figure(_NAME, _TARGET, faster=False, skipped=f"no {4 * _BYTES} bytes free in {place}")
-            return
-        source = make_build(place / "in", size=_BYTES, files=_FILES)
-        ours, peer = interleaved(
-            lambda: _repack(source, place / "ours"), lambda: _copy(source, place / "copy"), runs=_RUNS
+        if shutil.disk_usage(place).free < 4 * size:
+            return Figure(name, target, faster=False, skipped=f"no {4 * size} bytes free in {place}")
+        source = make_build(place / "in", size=size, files=files)
+        seconds = interleaved(
+            lambda: ours(source, place / "ours"), lambda: peer(source, place / "copy"), runs=_RUNS
         )
-    yield Figure(_NAME, _TARGET, faster=False, ours=ours, peer=peer)
+    return Figure(name, target, faster=False, ours=seconds[0], peer=seconds[1])
 
 
 def make_build(folder: Path, *, size: int, files: int) -> Path:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.figure import Figure, interleaved
-from benchmarks.repack import make_build
+from benchmarks.figure import Figure
+from benchmarks.repack import against
 from variant_index.shim.spliced import NewHashes, SplicedWheel, SpliceStreamer
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.network import Network
@@ -22,22 +20,12 @@ _NAME = "a 191 MB wheel passed on, against copy, sha256"
 _TARGET = 2.0
 _BYTES = 191_000_000
 _FILES = 12_000
-_RUNS = 5
 _CHUNK = 1 << 20
 
 
 def measure() -> Iterator[Figure]:
     """Yield the figure: the new end planned, the old bytes hashed and passed on, against copy and hash."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        if shutil.disk_usage(place).free < 4 * _BYTES:
-            yield Figure(_NAME, _TARGET, faster=False, skipped=f"no {4 * _BYTES} bytes free in {place}")
-            return
-        source = make_build(place / "in", size=_BYTES, files=_FILES)
-        ours, peer = interleaved(
-            lambda: _pass_on(source, place / "ours"), lambda: _copy(source, place / "copy"), runs=_RUNS
-        )
-    yield Figure(_NAME, _TARGET, faster=False, ours=ours, peer=peer)
+    yield against(_pass_on, _copy, name=_NAME, target=_TARGET, size=_BYTES, files=_FILES)
 
 
 def _pass_on(source: Path, out: Path) -> None:

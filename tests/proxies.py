@@ -6,12 +6,12 @@ import base64
 import select
 import socket
 import socketserver
-import threading
 from contextlib import suppress
-from types import TracebackType
+
+from tests.loopback import Served
 
 
-class TunnelProxy:
+class TunnelProxy(Served):
     """A running proxy; `tunnels` keeps the `host:port` of every tunnel, `refused` counts wrong passwords.
 
     Every tunnel leads to loopback, whatever its host: names need not exist.
@@ -37,33 +37,22 @@ class TunnelProxy:
                     return
                 proxy.tunnels.append(line[1])
                 port = int(line[1].rpartition(":")[2])
-                with socket.create_connection(("127.0.0.1", port), timeout=5) as upstream:
+                with socket.create_connection(("127.0.0.1", port), timeout=60) as upstream:
                     self.wfile.write(b"HTTP/1.1 200 Go\r\n\r\n")
                     with suppress(OSError):
                         _copy(self.connection, upstream)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self.authority = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> TunnelProxy:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        server.block_on_close = False
+        self.authority = f"127.0.0.1:{server.server_address[1]}"
+        super().__init__(server)
 
 
 def _copy(one: socket.socket, other: socket.socket) -> None:
     """Copy in both directions until one side ends."""
     while True:
-        ready, _, _ = select.select([one, other], [], [], 10)
+        ready, _, _ = select.select([one, other], [], [], 60)
         if not ready:
             return
         for source in ready:

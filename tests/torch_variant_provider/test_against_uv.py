@@ -11,13 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.loopback import serving
 from tests.making import document, make_wheel
 from tests.torch_variant_provider.conftest import clean_environment
 from torch_variant_provider.nvidia.properties import supported_properties
@@ -71,10 +71,8 @@ def serve(place: Path, whole: dict[str, Any]) -> Iterator[str]:
     )
     (folder / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
     handler = functools.partial(QuietHandler, directory=str(folder.parent))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

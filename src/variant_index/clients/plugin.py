@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,26 +21,19 @@ PROOF: Final = "taken-over"
 
 
 def plugged_in(
-    command: tuple[str, ...],
-    environment: Mapping[str, str],
-    folder: Path,
-    *,
-    group: str,
-    plugin: Path,
-    entry: str,
-    indexes: Mapping[str, object],
-) -> Child:
-    """Return a child that loads a plugin.
+    command: tuple[str, ...], environment: Mapping[str, str], *, group: str, plugin: Path, entry: str
+) -> Callable[[Mapping[str, str], Path], Child]:
+    """Return what makes the child that loads a plugin, as `Takeover.child` is called.
+
+    The addresses are told to the plugin in the variable `VARIANT_INDEX_PLUGIN`. It takes this and our part
+    of `PYTHONPATH` out of its environment, so that its children do not see them.
 
     Args:
         command: the program and its arguments.
         environment: the variables.
-        folder: the throw-away folder.
         group: the entry point group in which the installer looks for plugins.
         plugin: the plugin's one module, which may import only the standard library and the installer.
         entry: the name in it.
-        indexes: what the plugin is told, in the variable `VARIANT_INDEX_PLUGIN`. The plugin takes this and
-            our part of `PYTHONPATH` out of its environment, so that its children do not see them.
     """
     module = "_variant_index_plugin"
     files = {
@@ -49,10 +42,14 @@ def plugged_in(
         f"{module}-1.dist-info/entry_points.txt": f"[{group}]\nvariant-index = {module}:{entry}\n",
     }
     former = environment.get("PYTHONPATH")
-    told = {"folder": str(folder), "pythonpath": former, "proof": PROOF, "indexes": indexes}
-    variables = {
-        **reach_loopback(environment),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), former))),
-        "VARIANT_INDEX_PLUGIN": json.dumps(told),
-    }
-    return Child(command, variables, files, PROOF)
+
+    def child(urls: Mapping[str, str], folder: Path) -> Child:
+        told = {"folder": str(folder), "pythonpath": former, "proof": PROOF, "indexes": dict(urls)}
+        variables = {
+            **reach_loopback(environment),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), former))),
+            "VARIANT_INDEX_PLUGIN": json.dumps(told),
+        }
+        return Child(command, variables, files, PROOF)
+
+    return child

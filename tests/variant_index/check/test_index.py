@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.loopback import serving
 from tests.making import make_wheel
 from tests.variant_index.publish.family import CU128, flatten, make_family, make_variant
 from tests.variant_index.upstream.fake_index import FakeIndex, Route
@@ -52,10 +52,8 @@ def from_disk(out: Path) -> IndexCheck:
 
 @pytest.fixture
 def served(out: Path) -> Iterator[Callable[[Path], IndexCheck]]:
-    with IndexServer(out) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    with serving(IndexServer(out)) as server:
         yield lambda _: check_index(RemoteIndex(server.url, Network()))
-        server.shutdown()
 
 
 def codes(check: IndexCheck) -> list[str]:
@@ -344,11 +342,11 @@ def test_a_server_that_sends_without_end(out: Path, served: Callable[[Path], Ind
 
 
 def test_a_server_without_index(served: Callable[[Path], IndexCheck], out: Path) -> None:
-    with IndexServer(out) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        with pytest.raises(UpstreamError, match="there is no index"):
-            check_index(RemoteIndex(f"{server.url}vdemo/nothing/", Network()))
-        server.shutdown()
+    with (
+        serving(IndexServer(out)) as server,
+        pytest.raises(UpstreamError, match="there is no index"),
+    ):
+        check_index(RemoteIndex(f"{server.url}vdemo/nothing/", Network()))
 
 
 def test_progress_is_told_by_projects(out: Path) -> None:

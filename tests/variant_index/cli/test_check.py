@@ -6,11 +6,11 @@ import os
 import pty
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
+from tests.loopback import serving
 from tests.making import make_wheel
 from tests.variant_index.publish.family import make_family, published_file
 from variant_index.model.check_report import CheckReport
@@ -107,12 +107,10 @@ def test_wheels_and_an_index_together(bad: Path, tmp_path: Path) -> None:
 
 def test_an_index_on_a_server(tmp_path: Path) -> None:
     build_index([make_family(tmp_path / "in")], tmp_path / "out", now="2026-01-31T12:00:00Z")
-    with IndexServer(tmp_path / "out") as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    with serving(IndexServer(tmp_path / "out")) as server:
         good = run(server.url, "--select", "WHL,VAR,IDX", "--strict")
         published_file(tmp_path / "out", "vdemo-2.0-variants.json").unlink()
         missing = run(server.url, "--project", "VDemo")
-        server.shutdown()
         url = server.url
     assert (good.returncode, good.stdout) == (0, "6 files: 0 errors, 0 warnings\n")
     assert missing.returncode == 1

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.loopback import serving
 from tests.making import make_wheel
 from variant_index.providers.environment import environment_key, environment_python
 from variant_index.providers.loader import loader_pins
@@ -120,13 +121,8 @@ Index = _Server
 def serve(folder: Path) -> Iterator[Index]:
     """Serve a folder of wheels as an index on loopback."""
     folder.mkdir(exist_ok=True)
-    server = _Server(folder)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serving(_Server(folder)) as server:
+        try:
+            yield server
+        finally:
+            server.released.set()

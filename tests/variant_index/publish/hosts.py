@@ -9,7 +9,6 @@ import socket
 import subprocess
 import tempfile
 import textwrap
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.loopback import serving
 
 __all__ = ["by_extension", "nginx", "snippet"]
 
@@ -113,11 +114,5 @@ class _Handler(SimpleHTTPRequestHandler):
 def by_extension(root: Path) -> Iterator[str]:
     """Serve a folder as Python's own server does: index.html for a folder, types by extension."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(root)))
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.loopback import serving
 from tests.making import document, make_wheel
 from tests.variant_index.publish.clients import installed_file, pip_install, uv_install
 from tests.variant_index.publish.family import make_family, published_file
@@ -83,12 +83,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     _make_torch(folder / "in")
     report = build_index([folder / "in"], folder / "out", now=NOW)
     assert not report.refused
-    with IndexServer(folder / "out") as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
+    with serving(IndexServer(folder / "out")) as server:
         yield Site(folder / "out", server.url)
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

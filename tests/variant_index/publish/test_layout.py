@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.loopback import serving
 from tests.making import make_wheel
 from tests.variant_index.publish.bucket.conftest import use
 from tests.variant_index.publish.bucket.s3_server import S3Server, s3_server
@@ -188,19 +188,14 @@ def test_uploads_keep_the_layout_and_are_served(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_served_is_what_there_is(sites: Path, layout: str, accept: str, kind: str | None) -> None:
-    with IndexServer(sites / layout) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
+    with serving(IndexServer(sites / layout)) as server:
         try:
             request = urllib.request.Request(f"{server.url}vdemo/", headers={"Accept": accept})
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 assert answer.headers["Content-Type"] == kind
         except urllib.error.HTTPError as error:
             assert (error.code, kind) == (406, None)  # noqa: PT017 -- one of two answers
             error.close()
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_publishers_of_one_bucket_agree_on_the_layout(server: S3Server, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.loopback import serving
 from tests.variant_index.publish.family import make_family, published_file
 from variant_index.publish.build import build_index
 from variant_index.publish.byte_range import requested_range
@@ -41,12 +41,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexServer]:
         place = folder / "out" / FILES / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(published_file(folder / "out", name).read_bytes())
-    with IndexServer(folder / "out") as running:
-        thread = threading.Thread(target=running.serve_forever, args=[0.02])
-        thread.start()
+    with serving(IndexServer(folder / "out")) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def ask(

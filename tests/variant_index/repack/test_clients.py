@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.loopback import serving
 from tests.making import make_wheel
 from tests.variant_index.publish.clients import installed_file, pip_install, uv_install
 from variant_index.check.releases import check_files
@@ -62,12 +62,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     assert [outcome.error for outcome in carry_out(plan.planned, wheels) if outcome.error] == []
     report = build_index([wheels], folder / "out", now="2026-01-01T00:00:00Z")
     assert not report.refused
-    with IndexServer(folder / "out") as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
+    with serving(IndexServer(folder / "out")) as server:
         yield Site(wheels, server.url)
-        server.shutdown()
-        thread.join()
 
 
 def test_check_finds_nothing_to_correct(site: Site) -> None:

@@ -8,12 +8,12 @@ import http.client
 import json
 import os
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.loopback import serving
 from variant_index.publish.folder.store import FolderStore
 from variant_index.simple_api.render import JSON_TYPE
 from variant_index.upload.accept import Check, open_uploads
@@ -139,14 +139,8 @@ def running(
             check=check,
             base_url=base_url,
         ) as uploads,
-        UploadServer(
-            out, 0, uploads, Token(TOKEN, "test"), lambda kind, text: log.append((kind, text))
+        serving(
+            UploadServer(out, 0, uploads, Token(TOKEN, "test"), lambda kind, text: log.append((kind, text)))
         ) as server,
     ):
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
-        try:
-            yield Running(out, server, log)
-        finally:
-            server.shutdown()
-            thread.join()
+        yield Running(out, server, log)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import ssl
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote, unquote
 
+from tests.loopback import Served
 from variant_index.publish.byte_range import requested_range
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 from variant_index.simple_api.render import HTML_TYPE, JSON_TYPE, render_html, render_json
@@ -56,7 +55,7 @@ def _part(route: Route, wanted: str) -> Route:
     )
 
 
-class FakeIndex:
+class FakeIndex(Served):
     """Routes by path; anything else is 404.
 
     `requests` keeps `METHOD path` of everything asked, `ranges` the path and header of requests for ranges,
@@ -127,26 +126,13 @@ class FakeIndex:
             def handle_error(self, request: object, client_address: object) -> None:
                 pass  # clients that hang up are what some tests are about
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        server = Server(("127.0.0.1", 0), Handler)
         if tls is not None:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         scheme = "http" if tls is None else "https"
-        self.root = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
+        self.root = f"{scheme}://127.0.0.1:{server.server_address[1]}"
         self.url = f"{self.root}/simple/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> FakeIndex:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(server)
 
     def add_file(self, path: Path, *, hashed: bool = True) -> ProjectFile:
         """Serve a file, and a wheel's metadata beside it; return its entry for a page."""

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from variant_index.clients.command_line import CommandLine, Syntax, names, read_command_line
 from variant_index.clients.pdm.wishes import pdm_wishes
 from variant_index.clients.plugin import plugged_in
-from variant_index.clients.takeover import PYPI, AsIs, Child, ClientError, Index, NetworkOptions, Takeover
+from variant_index.clients.takeover import PYPI, AsIs, ClientError, Index, NetworkOptions, Takeover
 from variant_index.clients.toml_file import find_upwards, read_toml, tool_table
 from variant_index.errors import printable
 
@@ -44,14 +44,7 @@ def take_over(
     *,
     allow_loopback_lock: bool,
 ) -> Takeover | AsIs:
-    """Understand a pdm command line.
-
-    Args:
-        program: the executable.
-        arguments: its arguments.
-        environment: the variables.
-        directory: the working directory.
-        allow_loopback_lock: whether a lock file may hold the shim's addresses.
+    """Understand a pdm command line, as `take_over_client` does.
 
     Raises:
         ClientError: pdm would get past the shim, or write its address into a file.
@@ -66,18 +59,13 @@ def take_over(
     locks = line.words[0] in _LOCKS or not lock_file.exists()
     if locks and not allow_loopback_lock:
         _refuse_written_addresses(line, lock_file)
-
-    def child(urls: Mapping[str, str], folder: Path) -> Child:
-        return plugged_in(
-            (program, *arguments),
-            environment,
-            folder,
-            group="pdm",
-            plugin=Path(__file__).with_name("plugin.py"),
-            entry="take_over",
-            indexes=urls,
-        )
-
+    child = plugged_in(
+        (program, *arguments),
+        environment,
+        group="pdm",
+        plugin=Path(__file__).with_name("plugin.py"),
+        entry="take_over",
+    )
     return Takeover(
         (index,),
         child,

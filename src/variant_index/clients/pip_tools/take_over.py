@@ -45,14 +45,7 @@ def take_over(
     *,
     allow_loopback_lock: bool = False,
 ) -> Takeover | AsIs:
-    """Understand a command line of pip-compile or pip-sync.
-
-    Args:
-        program: the executable.
-        arguments: its arguments.
-        environment: the variables.
-        directory: the working directory.
-        allow_loopback_lock: whether the output may hold the shim's address.
+    """Understand a command line of pip-compile or pip-sync, as `take_over_client` does.
 
     Raises:
         ClientError: the tool would get past the shim, or write its address into a file.

@@ -44,13 +44,7 @@ _NOT_REMEMBERED: Final = (
 def take_over(
     program: str, arguments: tuple[str, ...], environment: Mapping[str, str], directory: Path
 ) -> Takeover | AsIs:
-    """Understand a pipx command line.
-
-    Args:
-        program: the executable.
-        arguments: its arguments.
-        environment: the variables.
-        directory: the working directory.
+    """Understand a pipx command line, as `take_over_client` does.
 
     Raises:
         PipConfigurationError: pip's configuration cannot be understood.

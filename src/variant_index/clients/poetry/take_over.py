@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from variant_index.clients.command_line import Syntax, names, read_command_line
 from variant_index.clients.plugin import plugged_in
 from variant_index.clients.poetry.wishes import poetry_wishes
-from variant_index.clients.takeover import PYPI, AsIs, Child, ClientError, Index, NetworkOptions, Takeover
+from variant_index.clients.takeover import PYPI, AsIs, ClientError, Index, NetworkOptions, Takeover
 from variant_index.clients.toml_file import find_upwards, read_toml, tool_table
 from variant_index.errors import printable
 
@@ -37,13 +37,7 @@ _LOCKS: Final = frozenset({"add", "lock", "remove", "update"})
 def take_over(
     program: str, arguments: tuple[str, ...], environment: Mapping[str, str], directory: Path
 ) -> Takeover | AsIs:
-    """Understand a Poetry command line.
-
-    Args:
-        program: the executable.
-        arguments: its arguments.
-        environment: the variables.
-        directory: the working directory.
+    """Understand a Poetry command line, as `take_over_client` does.
 
     Raises:
         ClientError: Poetry would get past the shim.
@@ -61,18 +55,13 @@ def take_over(
         return AsIs()
     configuration = _configuration(environment, project)
     indexes, network = _sources(project, environment, configuration)
-
-    def child(urls: Mapping[str, str], folder: Path) -> Child:
-        return plugged_in(
-            (program, *arguments),
-            environment,
-            folder,
-            group="poetry.plugin",
-            plugin=Path(__file__).with_name("plugin.py"),
-            entry="TakeOver",
-            indexes=urls,
-        )
-
+    child = plugged_in(
+        (program, *arguments),
+        environment,
+        group="poetry.plugin",
+        plugin=Path(__file__).with_name("plugin.py"),
+        entry="TakeOver",
+    )
     return Takeover(
         indexes,
         child,

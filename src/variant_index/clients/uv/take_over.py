@@ -46,14 +46,7 @@ def take_over(
     *,
     allow_loopback_lock: bool,
 ) -> Takeover | AsIs:
-    """Understand a uv command line.
-
-    Args:
-        program: the executable, `uv` or `uvx`.
-        arguments: its arguments.
-        environment: the variables.
-        directory: the working directory.
-        allow_loopback_lock: whether a lock file may hold the shim's addresses.
+    """Understand a uv command line, as `take_over_client` does.
 
     Raises:
         ClientError: uv would get past the shim, or write its address into a file.

@@ -6,11 +6,13 @@ import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.client import HTTPResponse
 from io import BufferedIOBase
 from urllib.parse import unquote, urlsplit
+
+from tests.loopback import serving
 
 __all__ = ["Proxy", "proxy"]
 
@@ -89,14 +91,6 @@ def _head(reader: BufferedIOBase) -> tuple[bytes, int]:
     return head, length
 
 
-@contextmanager
-def proxy(target: str, host: str | None = None) -> Iterator[Proxy]:
+def proxy(target: str, host: str | None = None) -> AbstractContextManager[Proxy]:
     """Run a proxy in front of an address, which calls the server by another name if `host` is given."""
-    with Proxy(target, host) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving(Proxy(target, host))

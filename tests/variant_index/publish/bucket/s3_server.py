@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
 
+from tests.loopback import serving
+
 __all__ = ["S3Server", "s3_server"]
 
 Hook = Callable[[str, str], "bool | None"]
@@ -226,11 +228,5 @@ def s3_server(**options: bool) -> Iterator[S3Server]:
     state = S3Server(**options)  # type: ignore[arg-type]
     server = _HttpServer(state)
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(server):
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
