@@ -257,6 +257,7 @@ def _serving(command: _Command, endpoint: Endpoint) -> Iterator[_Serving]:
     from variant_index.cli.extension_settings import extension_settings
     from variant_index.cli.pip_upstream import pip_upstream
     from variant_index.clients.pip.expected import expected_pages
+    from variant_index.clients.pip.formats import pip_formats
     from variant_index.clients.pip.tags import target_platforms
     from variant_index.clients.pip.wishes import pip_wishes
     from variant_index.shim.journal import Journal
@@ -286,6 +287,7 @@ def _serving(command: _Command, endpoint: Endpoint) -> Iterator[_Serving]:
         endpoint=endpoint,
         routing=upstream.routing,
         extensions=extensions,
+        built=pip_formats(arguments, configuration, command.requirements).sources_only,
         expected=expected_pages(arguments, wishes, installed, command.interpreter.pip_version()),
     ) as server:
         yield _Serving(journal, server.files, upstream.has_links_through_the_shim)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests.making import make_wheel
 from tests.variant_index.clients.workshop import Workshop
-from tests.variant_index.shim.family import NAME
+from tests.variant_index.shim.family import NAME, write_release, write_sidecar
 from tests.variant_index.upstream.fake_index import FakeIndex
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX paths")
@@ -91,3 +93,52 @@ def test_uv_builds_with_the_variant(how: list[str], shop: Workshop) -> None:
     assert shop.behind("uv", "pip", "install", *how) == 0, shop.last
     assert "cu128" in built_with(shop.project / ".venv")
     assert shop.installed() == "cu128"
+
+
+SDIST_BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, settings=None, metadata=None):
+    name = "NAME-VERSION-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
+        info = "NAME-VERSION.dist-info"
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: NAME\\nVersion: VERSION\\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
+def make_sdist(folder: Path, version: str) -> Path:
+    """Write a source distribution that needs nothing to be built."""
+    files = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version}\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',
+        "own.py": SDIST_BACKEND.replace("NAME", NAME).replace("VERSION", version),
+    }
+    path = folder / f"{NAME}-{version}.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"{NAME}-{version}/{name}")
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return path
+
+
+def test_what_is_built_from_sources_is_not_held_back(shop: Workshop) -> None:
+    """Of 2.0 there is no wheel for this GPU, so its wheels are held back; its sources are as good as any."""
+    shop.variables["VIRTUAL_ENV"] = sys.prefix
+    folder = shop.folder / "held"
+    labels = {"1.0": "cu126", "2.0": "cu130"}
+    files = [path for version, label in labels.items() for path in write_release(folder, version, [label])]
+    files += [write_sidecar(folder, version=version) for version in labels]
+    files += [make_sdist(folder, version) for version in labels]
+    shop.index.add_project(NAME, [shop.index.add_file(path) for path in files])
+    shop.write("r.txt", f"-i {shop.index.url}\n{NAME}\n")
+    shop.write("built.txt", f"-r r.txt\n--no-binary {NAME}\n")
+    for name, expected in (
+        ("r.txt", f"{NAME}-1.0-0_cu126-py3-none-any.whl"),
+        ("built.txt", f"{NAME}-2.0.tar.gz"),
+    ):
+        assert shop.behind("pip", "download", "--no-deps", "-d", name[:-4], "-r", name) == 0, shop.last
+        assert [path.name for path in (shop.project / name[:-4]).iterdir()] == [expected]

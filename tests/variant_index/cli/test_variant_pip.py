@@ -342,6 +342,14 @@ def test_sources_in_requirements_files_do_not_get_past_the_shim(
 
 
 @posix_only
+def test_pip_index_reads_no_constraints(shell: Shell, index: FakeIndex, poison: FakeIndex) -> None:
+    (shell.folder / "c.txt").write_text(f"-i {poison.url}\n")
+    done = shell.variant_pip("index", "versions", NAME, "-i", index.url, PIP_CONSTRAINT="c.txt")
+    assert done.returncode == 0, done.stderr
+    assert "Available versions: 2.0, 1.0" in done.stdout
+
+
+@posix_only
 def test_hashes_and_messages_of_requirements_files_stay(shell: Shell, index: FakeIndex) -> None:
     (shell.folder / "r.txt").write_text(
         f"--index-url {index.url}\n\n{NAME}==1.0 \\\n    --hash=sha256:{'0' * 64}\n"
