@@ -130,7 +130,7 @@ def _hidden(report: ExplainReport) -> Iterable[str]:
     if not report.hidden:
         return
     yield ""
-    yield "Wheels that installers do not see:"
+    yield "Wheels that installers do not see, because their variant markers cannot be decided:"
     yield from _columns([("  " + printable(one.filename), one.reason) for one in report.hidden])
 
 

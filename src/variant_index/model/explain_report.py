@@ -106,7 +106,7 @@ class HiddenReport(_Strict):
     Attributes:
         version: its release.
         filename: its name in the index.
-        reason: why it is hidden, one line.
+        reason: why its variant markers cannot be decided, one line.
     """
 
     version: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -56,7 +56,7 @@ class HiddenWheel:
     Attributes:
         version: its release.
         filename: its name.
-        reason: why it is hidden, one line.
+        reason: why its variant markers cannot be decided, one line.
     """
 
     version: Version
@@ -347,7 +347,7 @@ def _judge(
     documents: Mapping[Version, VariantsDocument],
     machine: Callable[[], Properties],
     tags: TargetTags,
-    hidden: Mapping[str, str],
+    hidden: Container[str],
 ) -> Choice:
     supported = machine() if release.has_variants else {}
     return choose_release(release, documents.get(release.version), supported, tags, hidden)

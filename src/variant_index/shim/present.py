@@ -6,7 +6,7 @@ wheel names, with the label in the build tag: caches of clients then tell the bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Chosen", "Listed", "Presented", "choose_release", "held_back_releases", "legal_filename"]
 __all__ += ["present", "yank_reason"]
 
+_HIDDEN: Final = "hidden, its variant markers cannot be decided"
 _UNCHECKED: Final = "listed without a SHA-256 hash, so the bytes could not be checked"
 
 
@@ -96,7 +97,7 @@ def present(
     tags: TargetTags,
     *,
     prefer: Preference = "hardware",
-    hidden: Mapping[str, str] | None = None,
+    hidden: Container[str] = (),
 ) -> Presented:
     """Decide what to list.
 
@@ -112,9 +113,9 @@ def present(
         supported: what the machine supports, as `choose` takes it.
         tags: the target interpreter's tags.
         prefer: what comes first, a build that uses the hardware or the newest release.
-        hidden: file name -> why this wheel must not be listed; the next best of its release is then.
+        hidden: names of wheels that must not be listed, for their variant markers cannot be decided; the next
+            best of the release are.
     """
-    hidden = hidden or {}
     warnings = list(releases.problems)
     kept: dict[str, Listed] = {}
     choices: dict[Version, Choice] = {}
@@ -176,20 +177,19 @@ def choose_release(
     document: VariantsDocument | None,
     supported: Properties,
     tags: TargetTags,
-    hidden: Mapping[str, str] | None = None,
+    hidden: Container[str] = (),
 ) -> Choice:
     """Judge the wheels of one release.
 
     Variant wheels whose bytes could not be checked never fit, nor do wheels whose `Requires-Python` excludes
-    the target, nor those that are `hidden`, by file name and with the reason. Yanked wheels are considered
-    only when none of the others fits (PEP 592).
+    the target, nor those whose names are `hidden` (see `present`). Yanked wheels are considered only when
+    none of the others fits (PEP 592).
     """
     files = release.wheels
-    hidden = hidden or {}
     refused = {
         wheel: reason
         for wheel, file in files.items()
-        if (reason := hidden.get(file.filename) or _refusal(wheel, file, tags)) is not None
+        if (reason := _HIDDEN if file.filename in hidden else _refusal(wheel, file, tags)) is not None
     }
     usable = [wheel for wheel in files if wheel not in refused]
     current = [wheel for wheel in usable if not files[wheel].yanked]
@@ -226,7 +226,7 @@ def legal_filename(wheel: WheelFilename) -> str:
     return replace(wheel, build=f"{wheel.build or 0}_{wheel.label}", label="").filename
 
 
-def _kept_wheels(release: Release, choice: Choice, hidden: Mapping[str, str]) -> dict[str, Listed]:
+def _kept_wheels(release: Release, choice: Choice, hidden: Container[str]) -> dict[str, Listed]:
     if choice.selected is None:
         # No wheel fits: the client shall say so itself, with the names it knows.
         return {

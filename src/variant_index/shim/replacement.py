@@ -6,7 +6,7 @@ chosen, compared and decided like the first choice was, and a warning names both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +34,6 @@ _ROUNDS: Final = 12
 """So many wheels of one release are tried; more that fit one machine are found in no real release."""
 
 _SHOWN: Final = 3
-_WHY: Final = "its variant markers cannot be decided"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class SettledPage:
         presented: what to list; its warnings are complete.
         documents: the variants documents by which its wheels were chosen.
         spliced: address upstream -> wheel that gets other METADATA on its way.
-        hidden: file name upstream -> why a wheel is hidden, one printable line.
+        hidden: file name upstream -> why the markers of this wheel cannot be decided, one printable line.
     """
 
     presented: Presented
@@ -90,7 +89,7 @@ def settle_page(
 
 
 def present_settled(
-    present: Callable[[_Documents, Mapping[str, str]], Presented],
+    present: Callable[[_Documents, Container[str]], Presented],
     settle: Callable[[Presented, _Documents, bool], SettledWheels],
     documents: _Documents,
     verifier: WheelVerifier,
@@ -109,7 +108,6 @@ def present_settled(
     Raises:
         UnreachableError: as `MarkerSettler.settle`.
     """
-    undecided: dict[str, str] = {}
     hidden: dict[str, str] = {}
     problems: dict[str, None] = {}
     for _ in range(_ROUNDS):
@@ -120,11 +118,10 @@ def present_settled(
         problems.update(dict.fromkeys((*found, *settled.warnings)))
         if not settled.undecided:
             break
-        undecided.update(settled.undecided)
-        hidden.update({name: f"hidden, {_WHY}: {why}" for name, why in settled.undecided.items()})
+        hidden.update(settled.undecided)
     else:
         presented = _without_files(presented, settled.undecided)
-    warnings = (*presented.warnings, *problems, *_warnings(undecided, presented, releases))
+    warnings = (*presented.warnings, *problems, *_warnings(hidden, presented, releases))
     return SettledPage(replace(presented, warnings=warnings), documents, settled.spliced, hidden)
 
 
@@ -137,20 +134,21 @@ def _without_files(presented: Presented, names: Mapping[str, str]) -> Presented:
     return replace(presented, files=files)
 
 
-def _warnings(undecided: Mapping[str, str], presented: Presented, releases: Releases) -> list[str]:
+def _warnings(hidden: Mapping[str, str], presented: Presented, releases: Releases) -> list[str]:
     """Return a line for each of the newest releases that lost wheels, and one for all others."""
     by_release: dict[Version, list[str]] = {}
-    for filename in undecided:
+    for filename in hidden:
         by_release.setdefault(releases.of_file[filename].version, []).append(filename)
     newest = sorted(by_release, reverse=True)
     lines = []
     for version in newest[:_SHOWN]:
         release, filenames = releases.by_version[version], by_release[version]
         best = filenames[0]  # the others were tried instead of it
-        more = f" (so are {len(filenames) - 1} more)" if len(filenames) > 1 else ""
+        more = f" (and {len(filenames) - 1} more)" if len(filenames) > 1 else ""
         instead = _instead(release, presented)
         lines.append(
-            f"{release}: {printable(best)} is hidden{more} and {instead}, because {_WHY}: {undecided[best]}"
+            f"{release}: {printable(best)}{more} is hidden and {instead},"
+            f" because its variant markers cannot be decided: {hidden[best]}"
         )
     if others := newest[_SHOWN:]:
         shown = printable(", ".join(map(str, others)), 200)
