@@ -23,10 +23,9 @@ from variant_index.model.filename import WheelFilename
 from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags
 from variant_index.shim.family_choice import choose_family_release, usable_releases
-from variant_index.shim.torch_family import FamilyProject, TorchFamily, backend_of
+from variant_index.shim.torch_family import FamilyProject, TorchFamily
 from variant_index.shim.torch_requirement import TorchRequirements
 from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned
-from variant_index.torch_index.agreement import goes_with
 from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.family import FAMILY, TORCH, is_backend_free, torch_release
 
@@ -121,7 +120,7 @@ class ExpectedTorch:
         if self._family is None:
             return None
         try:
-            return self._family.unsettled(name, supported, tags)
+            return self._family.beside_installed(name, supported, tags)
         except UpstreamError:
             return None  # who installs it is told so
 
@@ -183,35 +182,29 @@ class _Narrowing:
                 return None
             torch = torch_release(member.project.name, verdict.release.version)
             likely = SpecifierSet() if torch is None else SpecifierSet(f"=={torch.major}.{torch.minor}.*")
-            if verdict.selected is None or not self._can_be_had(specifier & likely):
+            if verdict.selected is None or not self._is_there(specifier & likely):
                 continue
             required = self._requirements.of(verdict.selected.file)
             joint = specifier & (likely if required is None else required)
-            if not self._can_be_had(joint) or not self._agrees(member, verdict, joint):
-                continue
-            if (found := self._joint(joint, others)) is not None:
+            if self._can_be_had(joint) and (found := self._joint(joint, others)) is not None:
                 return found
         return None
-
-    def _agrees(self, member: _Member, verdict: ReleaseVerdict, torch: SpecifierSet) -> bool:
-        """Tell whether a release goes with the installed torch, if that stays: otherwise it is held back."""
-        if self._installed is None or not torch.contains(self._installed.version, prereleases=True):
-            return True
-        backend = backend_of(self._installed)
-        decided = next(one for one in member.project.decisions if one.version == verdict.release.version)
-        fitting = [decided.backend, *(one.build.backend for one in decided.pinnable if one.rank is not None)]
-        offered = [decided.backend, *(one.build.backend for one in decided.pinnable)]
-        return (
-            member.is_pinned
-            or backend is None
-            or backend in offered
-            or any(goes_with(one, backend) for one in fitting)
-        )
 
     def _releases(self, name: str, project: FamilyProject) -> list[ReleaseVerdict]:
         wanted = Requirement(f"{name}{self._asked.specifier(name)}")
         found = usable_releases(wanted, project, allow_prereleases=self._asked.prereleases)
         return list(islice(found, _MOST_RELEASES))
+
+    def _is_there(self, specifier: SpecifierSet) -> bool:
+        """Tell whether any build matches, whoever may take it; unlike the metadata, this costs no request."""
+        there = self._installed.version if self._installed is not None else None
+        builds = (
+            build
+            for one in self._torch.decisions
+            for build in (*one.chosen, *(verdict.build for verdict in one.pinnable))
+        )
+        versions = (there, *(build.version for build in builds))
+        return any(one is not None and specifier.contains(one, prereleases=True) for one in versions)
 
     def _can_be_had(self, specifier: SpecifierSet) -> bool:
         if self._installed is not None and specifier.contains(self._installed.version, prereleases=True):

@@ -81,7 +81,7 @@ class TorchFamily:
         self._lock = threading.Lock()
         self._expected: ExpectedTorch | None = None
         self._torch: tuple[FamilyProject, FamilyBackend] | None = None
-        self._known: dict[tuple[str, bool], tuple[object, FamilyProject]] = {}
+        self._known: dict[tuple[str, str], tuple[object, FamilyProject]] = {}
 
     def follow(self, expected: ExpectedTorch) -> None:
         """Let decisions follow the torch that there will be; to be said before anything is asked."""
@@ -116,20 +116,34 @@ class TorchFamily:
         """
         if name == TORCH:
             return self._decide_torch(supported, tags)[0]
+        return self._followed(name, supported, tags, foreseen=True)
+
+    def beside_installed(self, name: str, supported: Properties, tags: TargetTags) -> FamilyProject | None:
+        """Return a project as if only the installed torch were known, not the one that there will be.
+
+        Raises:
+            UpstreamError: as `project`.
+        """
+        if name == TORCH:
+            return self._decided_torch(supported, tags)[0]
+        return self._followed(name, supported, tags, foreseen=False)
+
+    def _followed(
+        self, name: str, supported: Properties, tags: TargetTags, *, foreseen: bool
+    ) -> FamilyProject | None:
         _, family = self._decided_torch(supported, tags)
-        before = self._decide(name, supported, tags, family)
+        before = self._decide((name, ""), supported, tags, family)
         if self._expected is None or before is None or is_backend_free(name):
             return before
+        builds = [self._expected.staying()]
+        builds += [self._expected.build(supported, tags)] if foreseen else []
         settled = family
-        for build in (self._expected.staying(), self._expected.build(supported, tags)):
+        for build in builds:
             if build is not None:
                 settled = settled.settle(Version(build.version.public), backend_of(build))
-        return before if settled is family else self._decide(name, supported, tags, settled, before)
-
-    def unsettled(self, name: str, supported: Properties, tags: TargetTags) -> FamilyProject | None:
-        """Return a project as if nothing were known of the torch that there will be; raises as `project`."""
-        torch, family = self._decided_torch(supported, tags)
-        return torch if name == TORCH else self._decide(name, supported, tags, family)
+        if settled is family:
+            return before
+        return self._decide((name, "foreseen" if foreseen else "installed"), supported, tags, settled, before)
 
     def _decided_torch(self, supported: Properties, tags: TargetTags) -> tuple[FamilyProject, FamilyBackend]:
         """Return what was decided for torch; its pages are not read again for the sake of others."""
@@ -138,7 +152,7 @@ class TorchFamily:
         return torch or self._decide_torch(supported, tags)
 
     def _decide_torch(self, supported: Properties, tags: TargetTags) -> tuple[FamilyProject, FamilyBackend]:
-        found = self._decide(TORCH, supported, tags, None)
+        found = self._decide((TORCH, ""), supported, tags, None)
         if found is None:
             url = printable(self._index.source.url)
             raise UpstreamError(f"{url} has no torch, so it is not PyTorch's index or a mirror of it")
@@ -149,12 +163,14 @@ class TorchFamily:
 
     def _decide(
         self,
-        name: str,
+        key: tuple[str, str],
         supported: Properties,
         tags: TargetTags,
         torch: FamilyBackend | None,
         before: FamilyProject | None = None,
     ) -> FamilyProject | None:
+        """Decide for a project, or return what was decided for the same key from the same pages."""
+        name, _ = key
         beside: Mapping[str, SpecifierSet] = {}
         if self._expected is not None and torch is None:
             beside = self._expected.companions()
@@ -165,7 +181,6 @@ class TorchFamily:
         if project is None:
             return None
         inputs = project, torch, others, beside
-        key = name, before is not None
         with self._lock:
             known = self._known.get(key)
         if known is not None and known[0] == inputs:

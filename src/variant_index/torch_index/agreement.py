@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -12,7 +12,7 @@ from variant_index.torch_index.backends import CPU, Backend, works_with
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.family import torch_release
 
-__all__ = ["Companion", "FamilyBackend", "common_backend", "companion", "following_backend"]
+__all__ = ["Companion", "FamilyBackend", "Offer", "common_backend", "companion", "following_backend"]
 __all__ += ["goes_with"]
 
 
@@ -24,12 +24,14 @@ class FamilyBackend:
         by_release: torch's public version -> the backend chosen for it.
         newest: the torch that projects belong to whose versions do not tell: the newest that installers may
             take, or the one that there will be, where that is known. None when none is tied to a backend.
+        held_back: torch release -> why installers must not take it by themselves.
         settled: the torch releases that are installed or will be, which are followed whether their backend
             fits the machine or not.
     """
 
     by_release: Mapping[Version, Backend]
     newest: Version | None
+    held_back: Mapping[Version, str] = field(default_factory=dict)
     settled: frozenset[Version] = frozenset()
 
     def release(self, name: str, version: Version) -> Version | None:
@@ -51,7 +53,25 @@ class FamilyBackend:
             backend: None where that is not known.
         """
         by_release = self.by_release if backend is None else {**self.by_release, torch: backend}
-        return FamilyBackend(by_release, torch, self.settled | {torch})
+        return FamilyBackend(by_release, torch, self.held_back, self.settled | {torch})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a project that will be installed beside torch offers to one torch release.
+
+    Attributes:
+        backends: those that it can be had for; none where nothing belongs to the release.
+        is_tied: whether its own version says that it belongs there.
+    """
+
+    backends: frozenset[Backend | None]
+    is_tied: bool
+
+    def fits(self, torch: Backend) -> tuple[bool, bool]:
+        """Tell whether it can be had for torch's backend, and whether for that or one of its toolkit."""
+        same = None in self.backends or torch in self.backends
+        return same, same or any(one is not None and works_with(one, torch) for one in self.backends)
 
 
 @dataclass(frozen=True)
@@ -65,16 +85,15 @@ class Companion:
 
     by_release: Mapping[Version | None, frozenset[Backend | None]]
 
-    def backends(self, torch: Version) -> frozenset[Backend | None]:
-        """Return what goes with a torch release; nothing where no release belongs to it."""
-        anywhere = self.by_release.get(None, frozenset())
+    def offer(self, torch: Version) -> Offer:
+        """Return what goes with a torch release."""
         if (exact := self.by_release.get(torch)) is not None:
-            return exact | anywhere
+            return Offer(exact, is_tied=True)
         # A patch release of torch need not have a twin.
-        near = [
-            known for known in self.by_release if known is not None and known.release[:2] == torch.release[:2]
-        ]
-        return (self.by_release[max(near)] if near else frozenset()) | anywhere
+        near = [one for one in self.by_release if one is not None and one.release[:2] == torch.release[:2]]
+        if near:
+            return Offer(self.by_release[max(near)], is_tied=True)
+        return Offer(self.by_release.get(None, frozenset()), is_tied=False)
 
 
 def companion(
@@ -103,29 +122,24 @@ def companion(
     return Companion({torch: frozenset(backends) for torch, backends in found.items()})
 
 
-def common_backend(
-    ranking: Sequence[Backend | None], beside: Iterable[frozenset[Backend | None]]
-) -> Backend | None:
+def common_backend(ranking: Sequence[Backend | None], beside: Iterable[Offer]) -> Backend | None:
     """Choose torch's backend so that as much as possible of what is installed beside it goes with it.
 
     The hardware comes first: for companions a GPU is not given up.
 
     Args:
         ranking: torch's own backends that fit the machine, the best first; at least one.
-        beside: the backends of each companion.
+        beside: what each companion offers.
     """
-    wanted = list(beside)
+    offers = list(beside)
     best = ranking[0]
     if best is None or best.kind == CPU:
         return best
 
-    def fit(backend: Backend) -> tuple[int, int]:
-        same = [None in offered or backend in offered for offered in wanted]
-        near = [
-            fits or any(other is not None and works_with(other, backend) for other in offered)
-            for fits, offered in zip(same, wanted, strict=True)
-        ]
-        return sum(same), sum(near)
+    def fit(backend: Backend) -> tuple[int, ...]:
+        tied = [offer.fits(backend) for offer in offers if offer.is_tied]
+        loose = [offer.fits(backend) for offer in offers if not offer.is_tied]
+        return tuple(sum(fits[how] for fits in group) for group in (tied, loose) for how in (0, 1))
 
     return max((one for one in ranking if one is not None and one.kind == best.kind), key=fit)
 

@@ -28,7 +28,8 @@ def family_backend(torch: Sequence[ReleaseDecision]) -> FamilyBackend:
     tied = {decision.version: decision.backend for decision in torch if decision.backend is not None}
     free = [decision.version for decision in torch if decision.held_back is None and decision.version in tied]
     final = [version for version in free if not version.is_prerelease]
-    return FamilyBackend(tied, next(iter(final or free), None))
+    held = {one.version: one.held_back for one in torch if one.held_back is not None}
+    return FamilyBackend(tied, next(iter(final or free), None), held)
 
 
 def decide(
@@ -69,7 +70,7 @@ def decide(
             torch,
             family.by_release.get(torch) if family is not None and torch is not None else None,
             family is not None and torch in family.settled,
-            tuple(one.backends(version) for one in beside),
+            tuple(one.offer(version) for one in beside),
             allow_unhashed=allow_unhashed,
         )
         if (decision := judge.decide(builds[version])) is not None:
@@ -117,16 +118,19 @@ def _hold_back(
     for decision in decisions:
         version = decision.version
         torch = family.release(name, version) if family is not None and is_tied(version) else None
-        follows = family is not None and torch in family.settled
-        if version in better and decision.agrees and not decision.uses_hardware and not follows:
+        why = None
+        if not decision.agrees or (family is not None and torch in family.settled):
+            pass  # held back already, or what goes with the torch that there will be
+        elif version in better and not decision.uses_hardware:
             best = known[better[version]]
-            why = decision.reason.removeprefix(f"{ANYWHERE}; ")
-            decision = _held(  # noqa: PLW2901 - the same release
-                decision,
-                f"{name} {version} has no build for this machine's GPU ({why});"
-                f" {best.version} ({best.label}) uses it, VARIANT_INDEX_PREFER=version takes the newest",
+            why = (
+                f"{name} {version} has no build for this machine's GPU"
+                f" ({decision.reason.removeprefix(f'{ANYWHERE}; ')});"
+                f" {best.version} ({best.label}) uses it, VARIANT_INDEX_PREFER=version takes the newest"
             )
-        found.append(decision)
+        elif family is not None and torch is not None and torch in family.held_back:
+            why = f"{name} {version} is held back as its torch is: {family.held_back[torch]}"
+        found.append(decision if why is None else _held(decision, why))
     return found
 
 

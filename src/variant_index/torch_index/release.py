@@ -13,7 +13,7 @@ from variant_index.model.properties import Properties
 from variant_index.selection.choice import TargetTags, choose
 from variant_index.selection.explanation import explain_match
 from variant_index.selection.ordering import priorities
-from variant_index.torch_index.agreement import common_backend, following_backend
+from variant_index.torch_index.agreement import Offer, common_backend, following_backend
 from variant_index.torch_index.backends import PRIORITY, Backend, backend_document
 from variant_index.torch_index.builds import Build
 
@@ -90,7 +90,7 @@ class ReleaseJudge:
         torch: the torch release it belongs to, None where that is not known.
         wanted: that torch's backend, None for torch itself or where it is not known.
         settled: whether that is followed even where it does not fit the machine.
-        beside: for torch itself, the backends of each project that will be installed with it.
+        beside: for torch itself, what each project offers that will be installed with it.
         allow_unhashed: whether wheels without a hash may be used.
     """
 
@@ -100,7 +100,7 @@ class ReleaseJudge:
     torch: Version | None
     wanted: Backend | None
     settled: bool
-    beside: tuple[frozenset[Backend | None], ...]
+    beside: tuple[Offer, ...]
     allow_unhashed: bool
 
     def decide(self, builds: Iterable[Build]) -> ReleaseDecision | None:

@@ -26,6 +26,14 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
         for version in ("2.8.0", "2.9.0"):
             for folder in ("cpu", "cu128"):
                 torch.add(folder, f"torch-{version}+{folder}-py3-none-any.whl")
+        # By its number torchvision 0.24.1 would go with torch 2.9.1; what it says itself counts.
+        for vision, version in {"0.23.0": "2.8.0", "0.24.0": "2.9.0", "0.24.1": "2.8.0"}.items():
+            for folder in ("cpu", "cu128"):
+                torch.add(
+                    folder,
+                    f"torchvision-{vision}+{folder}-py3-none-any.whl",
+                    requires_dist=[f"torch=={version}"],
+                )
         torch.publish(["cpu", "cu128"])
         wheels = [make_wheel(tmp_path / "files", f"det-{build}-py3-none-any.whl") for build in BUILDS]
         index.add_project("det", [index.add_file(path) for path in wheels], HTML_TYPE)
@@ -105,3 +113,41 @@ def test_what_is_stated_counts_more(variables: dict[str, str], environment: Path
     assert nonsense.returncode == 2
     assert nonsense.stderr.count("\n") == 1
     assert "VARIANT_ABI_DEPENDENCY: 'torch' is no version; a list such as" in nonsense.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "limits", "expected"),
+    [
+        (["torchvision==0.24.1", "det"], "", BUILDS[0]),
+        (["det", "torch"], "torch<2.9\ntorch<2.8; sys_platform == 'nowhere'", BUILDS[0]),
+        (["det", "torch==2.9.0+cpu", "torchvision"], "torchvision!=0.24.1", BUILDS[1]),
+    ],
+)
+def test_all_that_is_said_of_torch_counts(
+    variables: dict[str, str], tmp_path: Path, asked: list[str], limits: str, expected: str
+) -> None:
+    (tmp_path / "limits.txt").write_text(limits)
+    done = pip(variables, "install", "--dry-run", "-c", str(tmp_path / "limits.txt"), "-I", *asked)
+    assert done.returncode == 0, done.stderr
+    assert f"det-{expected}" in done.stdout
+    number = expected.partition("pt")[2][:3]
+    assert ("torch-" not in done.stdout) or f" torch-{number}" in done.stdout
+
+
+def test_an_upgrade_leaves_nothing_of_the_installed_torch(
+    variables: dict[str, str], environment: Path
+) -> None:
+    arguments = ["--python", str(environment), "install", "--dry-run", "det", "torch"]
+    assert f"det-{BUILDS[0]}" in pip(variables, *arguments).stdout
+    assert f"det-{BUILDS[2]}" in pip(variables, *arguments, "-U").stdout
+    only = ["--python", str(environment), "install", "--dry-run", "-U", "det"]
+    assert f"det-{BUILDS[0]}" in pip(variables, *only).stdout
+
+
+def test_what_is_asked_for_and_does_not_go_with_torch_names_what_would(variables: dict[str, str]) -> None:
+    done = pip(variables, "install", "--dry-run", "-I", "det==0.6", "torch==2.8.0+cpu")
+    assert done.returncode != 0
+    assert (
+        "variant-pip: warning: det==0.6: no build for torch 2.8.0+cpu (CPU only, pinned); there are builds"
+        " for torch 2.9.0 (cpu, cu128), 2.8.0 (cu128)"
+    ) in done.stderr

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 __all__ = ["added_requirement", "requirements_of_table", "specifier"]
 
 _PART: Final = re.compile(r"(\^|~=|~|===?|!=|<=|>=|<|>)? *(\*|[0-9][0-9A-Za-z.+!*\-]{0,60})", re.ASCII)
@@ -34,7 +36,12 @@ def specifier(constraint: str) -> str | None:
         position = match.end()
         separator = _SEPARATOR.match(text, position)
         position = separator.end() if separator is not None else position
-    return ",".join(part for part in parts if part)
+    found = ",".join(part for part in parts if part)
+    try:
+        SpecifierSet(found)
+    except InvalidSpecifier:
+        return None
+    return found
 
 
 def _part(operator: str, version: str) -> str:
