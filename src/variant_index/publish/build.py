@@ -11,7 +11,7 @@ import gc
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,7 @@ from variant_index.publish.changes import (
 )
 from variant_index.publish.conflicts import find_conflicts
 from variant_index.publish.default_wheel import sources_for_default, uncovered
-from variant_index.publish.find import FileState, find_states
+from variant_index.publish.find import FileState, Listing, list_files
 from variant_index.publish.folder.staging import PART
 from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.group import group_releases
@@ -103,12 +103,12 @@ def build_index(
     if isinstance(out, Path) and any(path.is_dir() and path.resolve() == out.resolve() for path in paths):
         raise InputError(f"{printable(str(out))} is also the input; write the index to another folder")
     with _collector_paused():
-        states = find_states(paths, exclude=out if isinstance(out, Path) else None, linked=linked)
-    if not any(
-        state.name.endswith((".whl", ".tar.gz")) or release_of(state.name) is None for state in states
-    ):
+        listing = list_files(paths, exclude=out if isinstance(out, Path) else None, linked=linked)
+    if not any(name.endswith((".whl", ".tar.gz")) or release_of(name) is None for name in listing.names()):
         raise NothingToPublishError("no wheels found; give folders that hold .whl files, or wheels by name")
-    if default_from is not None and not any(state.name.endswith(f"-{default_from}.whl") for state in states):
+    if default_from is not None and not any(
+        name.endswith(f"-{default_from}.whl") for name in listing.names()
+    ):
         raise InputError(f"--default-from {default_from}: no wheel in the input has this label")
 
     def work() -> BuildReport:
@@ -117,7 +117,7 @@ def build_index(
             tempfile.TemporaryDirectory(prefix=PART, dir=store.scratch) as scratch,
         ):
             build = _Build(store, known, Path(scratch), now, default_from, progress, reader, layout, base_url)
-            return build.run(states, details=details)
+            return build.run(listing, details=details)
 
     return attempt(store, work)
 
@@ -139,30 +139,49 @@ class _Build:
     refusals: list[Refusal] = field(default_factory=list)
     dropped: list[ReleaseKey] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
+    unnoted: bool = False
 
-    def run(self, states: Sequence[FileState], *, details: bool) -> BuildReport:
-        started = time.time_ns()
+    def run(self, listing: Listing, *, details: bool) -> BuildReport:
         with _collector_paused():
-            inputs, nameless = group_states(states)
-            published = self.store.stamps()
+            digest = listing.digest()
+        published = self.store.stamps()
+        earlier = self.notes.reports() if details else self.notes.reports(warned=True)
+        layout_stays = self.layout in (None, self.store.layout())
+        if layout_stays and self.notes.same(digest, published):
+            return self._report(earlier.values(), 0 if details else self.notes.count() - len(earlier))
+        with _collector_paused():
+            inputs, nameless = group_states(listing.states())
             changes = compare(inputs, published, self.notes.stamps(), self.notes.inputs())
         self.refusals += collect(self.reader(nameless, None)).refusals
-        earlier = self.notes.reports() if details else self.notes.reports(warned=True)
-        if changes.projects or self.layout not in (None, self.store.layout()):
+        if changes.projects or not layout_stays:
             try:
-                self.store.carry_out(self._steps(changes, started), self._note_step)
+                self.store.carry_out(self._steps(changes, time.time_ns()), self._note_step)
             except _AllRefusedError:
                 self.dropped.clear()
             else:
-                self.notes.save(self.store.stamps())
-        untouched = {(name, version) for name in changes.same for version in inputs[name]}
-        untouched |= {(change.name, version) for change in changes.projects for version in change.unchanged}
-        for key in untouched & earlier.keys():
-            self.reports.append(ReleaseReport(**json.loads(earlier[key])))
+                self._save(digest)
+        elif not self.refusals:
+            self._save(digest)
+        count = sum(len(inputs[name]) for name in changes.same)
+        count += sum(len(change.unchanged) for change in changes.projects)
+        same = frozenset(changes.same)
+        kept = {change.name: change.unchanged for change in changes.projects}
+        reports = [
+            text for (name, version), text in earlier.items() if name in same or version in kept.get(name, ())
+        ]
+        return self._report(reports, 0 if details else count - len(reports))
+
+    def _save(self, digest: str) -> None:
+        complete = not self.unnoted and not self.refusals
+        self.notes.save(self.store.stamps(), digest if complete else None)
+
+    def _report(self, earlier: Iterable[str], unchanged: int) -> BuildReport:
+        """Return the report; `earlier` has, as they were noted, those of releases that are up to date."""
+        reports = [*self.reports, *(ReleaseReport(**json.loads(text)) for text in earlier)]
         return BuildReport(
             out=self.store.title,
-            releases=sorted(self.reports, key=lambda report: (report.name, report.version)),
-            unchanged=0 if details else len(untouched - earlier.keys()),
+            releases=sorted(reports, key=lambda report: (report.name, report.version)),
+            unchanged=unchanged,
             refused=[refusal_report(refusal) for refusal in self.refusals],
             warnings=[
                 f"{name} {version}: was published and is not in the input; it is no longer listed"
@@ -226,7 +245,7 @@ class _Build:
 
     def _known(self, change: ProjectChange) -> Mapping[str, Reading]:
         """Return, by path, the files that need not be read because they are published unchanged."""
-        noted = [(state, note) for state in change.files() if (note := self.notes.file(state)) is not None]
+        noted = self.notes.files(change)
         return known_files(noted, self.store.page(change.name) if noted else None)
 
     def _releases(self, name: str, found: Scan) -> tuple[list[Release], list[Refusal]]:
@@ -256,11 +275,15 @@ class _Build:
             if self.notes.kept and all(is_settled(state, started) for state in files):
                 later = json.dumps(asdict(replace(report, changed=[])))
                 noted[release.key[1]] = ReleaseNote(inputs_digest(files), later, bool(report.warnings))
-        self.notes.set_project(change.name, noted, change.unchanged)
-        self.notes.add_files(
-            (state, note)
-            for state, reading in read
-            if is_settled(state, started) and (note := note_of(reading)) is not None
+        self.unnoted = self.unnoted or noted.keys() != change.changed.keys()
+        self.notes.set_project(
+            change,
+            noted,
+            (
+                (state, note)
+                for state, reading in read
+                if is_settled(state, started) and (note := note_of(reading)) is not None
+            ),
         )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +15,7 @@ from variant_index.model.filename import SIDECAR_SUFFIX
 from variant_index.provenance.beside import SUFFIXES as ATTESTED
 from variant_index.publish.release import FILE_SUFFIXES
 
-__all__ = ["FileState", "InputPathError", "find_files", "find_states", "state_of"]
+__all__ = ["FileState", "InputPathError", "Listing", "find_files", "find_states", "list_files", "state_of"]
 
 
 class InputPathError(InputError):
@@ -42,10 +45,51 @@ class FileState(NamedTuple):
     attested_ns: int = 0
 
 
-def find_states(
-    paths: Iterable[Path], *, exclude: Path | None = None, linked: bool = False
-) -> list[FileState]:
-    """Return the wheels, source distributions and sidecars in `paths`, sorted by name.
+_Row = tuple[str, int, int, int, int, int]
+"""What is in a FileState, but the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was found; a rebuild of a large index consists of making this and comparing its digest.
+
+    Attributes:
+        folders: each with what to put before its files' names to have their paths.
+        named: files that were given by name.
+    """
+
+    folders: list[tuple[str, list[_Row]]]
+    named: list[FileState]
+
+    def digest(self) -> str:
+        """Return a text that is another one when any file is."""
+        digest = hashlib.blake2b(digest_size=16)
+        # The old format has the same bytes for equal values always; later ones go by object identity.
+        for folder in self.folders:
+            digest.update(marshal.dumps(folder, 2))
+        digest.update(marshal.dumps([tuple(state) for state in self.named], 2))
+        return digest.hexdigest()
+
+    def names(self) -> Iterator[str]:
+        """Yield the files' names."""
+        for _, rows in self.folders:
+            for row in rows:
+                yield row[0]
+        for state in self.named:
+            yield state.name
+
+    def states(self) -> list[FileState]:
+        """Return the files, sorted by name."""
+        found = {state.path: state for state in self.named}
+        for prefix, rows in self.folders:
+            for row in rows:
+                path = prefix + row[0]
+                found[path] = FileState(row[0], path, *row[1:])
+        return sorted(found.values())
+
+
+def list_files(paths: Iterable[Path], *, exclude: Path | None = None, linked: bool = False) -> Listing:
+    """Find the wheels, source distributions and sidecars in `paths`.
 
     Folders are searched to any depth, without hidden folders, symbolic links to folders and `exclude`
     (the index that is written may lie inside its input). A file given by name must be one of the three
@@ -60,11 +104,12 @@ def find_states(
         InputPathError: a path does not exist, cannot be read, or is a file of another kind.
     """
     excluded = str(exclude.resolve()) if exclude is not None else None
-    found: dict[str, FileState] = {}
+    folders: list[tuple[str, list[_Row]]] = []
+    named: list[FileState] = []
     for path in paths:
         if path.is_dir():
             # The real path of a folder below is that of this one and its name: links are not followed.
-            _walk(str(path), str(path.resolve()), excluded, found)
+            _walk(str(path), str(path.resolve()), excluded, folders)
         elif not path.exists():
             raise InputPathError(f"{printable(str(path))}: there is no such file or folder")
         elif not path.name.endswith(FILE_SUFFIXES):
@@ -72,47 +117,66 @@ def find_states(
                 f"{printable(str(path))}: neither a folder nor a wheel, .tar.gz or *{SIDECAR_SUFFIX}"
             )
         else:
-            found[str(path)] = state_of(path)
+            named.append(state_of(path))
     if linked:
-        return sorted(state._replace(ctime_ns=0) for state in found.values())
-    return sorted(found.values())
+        named = [state._replace(ctime_ns=0) for state in named]
+        folders = [(prefix, [(*row[:3], 0, *row[4:]) for row in rows]) for prefix, rows in folders]
+    return Listing(folders, named)
+
+
+def find_states(
+    paths: Iterable[Path], *, exclude: Path | None = None, linked: bool = False
+) -> list[FileState]:
+    """Return the files that `list_files` finds, sorted by name."""
+    return list_files(paths, exclude=exclude, linked=linked).states()
 
 
 def find_files(paths: Iterable[Path], *, exclude: Path | None = None) -> list[Path]:
-    """Return the paths of what `find_states` finds."""
+    """Return the paths of what `list_files` finds."""
     return [Path(state.path) for state in find_states(paths, exclude=exclude)]
 
 
-def _walk(folder: str, real: str, excluded: str | None, found: dict[str, FileState]) -> None:
+def _walk(folder: str, real: str, excluded: str | None, folders: list[tuple[str, list[_Row]]]) -> None:
     if real == excluded:
         return
-    attested: dict[str, dict[str, int]] = {suffix: {} for suffix in reversed(ATTESTED)}
+    rows: list[_Row] = []
+    below: list[str] = []
+    attested: list[tuple[str, int]] = []
     try:
         with os.scandir(folder) as entries:
-            # A rebuild of a large index consists of this loop.
+            # Nothing but plain tuples: with a hundred thousand files everything here counts.
             for entry in entries:
                 name = entry.name
-                if name.endswith(FILE_SUFFIXES) and not name.startswith(".") and not entry.is_dir():
-                    path = entry.path
+                if name.endswith(FILE_SUFFIXES) and name[0] != "." and not entry.is_dir():
                     try:
                         status = entry.stat()
                     except OSError:
-                        found[path] = FileState(name, path)  # reading it will say why
+                        rows.append((name, -1, 0, 0, 0, 0))  # reading it will say why
                         continue
-                    found[path] = FileState(
-                        name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+                    rows.append(
+                        (name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, 0)
                     )
-                elif entry.is_dir(follow_symlinks=False) and not name.startswith("."):
-                    _walk(entry.path, os.path.join(real, name), excluded, found)  # noqa: PTH118 -- faster
+                elif entry.is_dir(follow_symlinks=False) and name[0] != ".":
+                    below.append(name)
                 elif name.endswith(ATTESTED):
-                    suffix = ATTESTED[0] if name.endswith(ATTESTED[0]) else ATTESTED[1]
-                    attested[suffix][entry.path.removesuffix(suffix)] = _changed_ns(entry)
+                    attested.append((name, _changed_ns(entry)))
     except OSError as error:
         raise InputPathError(f"{printable(str(error.filename))}: {error.strerror}") from None
-    # The first kind counts where there are both.
-    for path, changed in (item for kind in attested.values() for item in kind.items()):
-        if path in found:
-            found[path] = found[path]._replace(attested_ns=changed)
+    rows.sort()
+    folders.append((os.path.join(folder, ""), _with_attested(rows, attested) if attested else rows))  # noqa: PTH118
+    for name in sorted(below):
+        _walk(os.path.join(folder, name), os.path.join(real, name), excluded, folders)  # noqa: PTH118
+
+
+def _with_attested(rows: Iterable[_Row], attested: Iterable[tuple[str, int]]) -> list[_Row]:
+    """Add when what lies beside the files changed; the first kind counts where there are both."""
+    changed = {
+        name.removesuffix(suffix): time
+        for suffix in reversed(ATTESTED)
+        for name, time in attested
+        if name.endswith(suffix)
+    }
+    return [(*row[:5], changed.get(row[0], 0)) for row in rows]
 
 
 def _changed_ns(file: Path | os.DirEntry[str]) -> int:

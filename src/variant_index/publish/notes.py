@@ -11,26 +11,37 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping, Set
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from variant_index import __version__
+from variant_index.publish.changes import ProjectChange
 from variant_index.publish.find import FileState
 from variant_index.publish.release import ReleaseKey
 
 __all__ = ["FileNote", "Notes", "ReleaseNote", "notes_file"]
 
-_FORMAT = 1
+_FORMAT = 2
+_FOLDER = f"builds-v{_FORMAT}"
+_FORMER = ("builds-v1",)
+
+_KEEP_SECONDS = 90 * 86400
+_KEEP_BYTES = 1 << 30
+"""Notes about indexes that are not built any more go when they are old, or all notes together are large."""
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS about (salt TEXT);
+CREATE TABLE IF NOT EXISTS about (salt TEXT, inputs TEXT);
 CREATE TABLE IF NOT EXISTS pages (project TEXT PRIMARY KEY, stamp TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS releases (project TEXT, version TEXT, inputs TEXT, warned INTEGER, report TEXT,
     sum BLOB, PRIMARY KEY (project, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, state TEXT, note TEXT, sum BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (project TEXT, path TEXT, version TEXT, state TEXT, note TEXT, sum BLOB,
+    PRIMARY KEY (project, path)) WITHOUT ROWID;
 """
 
 
@@ -69,7 +80,7 @@ def notes_file(title: str) -> Path:
     from platformdirs import user_cache_path
 
     name = hashlib.sha256(title.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return user_cache_path("variant-index", appauthor=False) / "builds-v1" / f"{name}.sqlite"
+    return user_cache_path("variant-index", appauthor=False) / _FOLDER / f"{name}.sqlite"
 
 
 class Notes:
@@ -109,7 +120,8 @@ class Notes:
         if database.execute("SELECT salt FROM about").fetchall() != [(self._salt,)]:
             for table in ("about", "pages", "releases", "files"):
                 database.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own names
-            database.execute("INSERT INTO about VALUES (?)", (self._salt,))
+            database.execute("INSERT INTO about VALUES (?, NULL)", (self._salt,))
+        os.utime(file)  # it is in use
 
     def __exit__(self, *_: object) -> None:
         self._give_up()
@@ -138,6 +150,19 @@ class Notes:
         """Return the stamps that the projects' pages had when they were written."""
         return dict(self._rows("SELECT project, stamp FROM pages"))
 
+    def same(self, inputs: str, stamps: Mapping[str, str]) -> bool:
+        """Tell whether everything is as it was when a build had found nothing left to do.
+
+        Args:
+            inputs: the digest of all files, see `save`.
+            stamps: those of the projects' pages now.
+        """
+        return self._rows("SELECT inputs FROM about") == [(inputs,)] and self.stamps() == stamps
+
+    def count(self) -> int:
+        """Return how many releases are published."""
+        return sum(number for (number,) in self._rows("SELECT count(*) FROM releases"))
+
     def inputs(self) -> Mapping[str, Mapping[str, str]]:
         """Return for each project and version the digest of what it was made from."""
         found: dict[str, dict[str, str]] = {}
@@ -151,40 +176,79 @@ class Notes:
         rows = self._rows(query + (" WHERE warned" if warned else ""))
         return {(row[0], row[1]): row[4] for row in rows if row[5] == _sum(*row[:5])}
 
-    def file(self, state: FileState) -> FileNote | None:
-        """Return what was read from a file, None when it changed since or nothing is known."""
-        for note, check in self._rows(
-            "SELECT note, sum FROM files WHERE path = ? AND state = ?", state.path, _text(state)
-        ):
-            if check == _sum(state.path, _text(state), note):
+    def files(self, change: ProjectChange) -> list[tuple[FileState, FileNote]]:
+        """Return what was read from the files of changed releases that have not changed since."""
+        query = "SELECT path, state, note, sum FROM files WHERE project = ?"
+        rows = {row[0]: row[1:] for row in self._rows(query, change.name)} if change.changed else {}
+        found = []
+        for state in change.files():
+            text, note, check = rows.get(state.path, ("", "", b""))
+            if text == _text(state) and check == _sum(state.path, text, note):
                 sha256, document, findings = json.loads(note)
-                return FileNote(sha256, document, tuple((code, message) for code, message in findings))
-        return None
+                findings = tuple((code, message) for code, message in findings)
+                found.append((state, FileNote(sha256, document, findings)))
+        return found
 
-    def add_files(self, notes: Iterable[tuple[FileState, FileNote]]) -> None:
-        """Note what was read from files."""
-        self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", map(_file_row, notes))
+    def set_project(
+        self,
+        change: ProjectChange,
+        releases: Mapping[str, ReleaseNote],
+        files: Iterable[tuple[FileState, FileNote]],
+    ) -> None:
+        """Note what was published of a project, by version, and read from files.
 
-    def set_project(self, project: str, releases: Mapping[str, ReleaseNote], unchanged: Set[str]) -> None:
-        """Note the releases of a project, by version; but for the unchanged ones, others are forgotten."""
+        Releases that did not change stay noted, other releases and files that are gone are forgotten.
+        """
+        project = change.name
         known = self._rows("SELECT version FROM releases WHERE project = ?", project)
-        gone = [(project, version) for (version,) in known if version not in unchanged]
+        gone = [(project, version) for (version,) in known if version not in change.unchanged]
         self._write("DELETE FROM releases WHERE project = ? AND version = ?", gone)
         rows = []
         for version, note in releases.items():
             row = (project, version, note.inputs, int(note.warned), note.report)
             rows.append((*row, _sum(*row)))
         self._write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?)", rows)
+        versions = {state.path: version for version, states in change.changed.items() for state in states}
+        known = self._rows("SELECT path, version FROM files WHERE project = ?", project)
+        gone = [
+            (project, path)
+            for path, version in known
+            if path not in versions and version not in change.unchanged
+        ]
+        self._write("DELETE FROM files WHERE project = ? AND path = ?", gone)
+        self._write(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+            ((project, state.path, versions[state.path], *_file_row(state, note)) for state, note in files),
+        )
 
-    def save(self, stamps: Mapping[str, str]) -> None:
-        """Keep what was noted, with the stamps of all pages as they are now."""
+    def save(self, stamps: Mapping[str, str], inputs: str | None) -> None:
+        """Keep what was noted.
+
+        Args:
+            stamps: those of all pages as they are now.
+            inputs: the digest of all files, when all that they are is published and noted.
+        """
+        self._write("UPDATE about SET inputs = ?", [(inputs,)])
         self._write("DELETE FROM pages", [()])
         self._write("INSERT INTO pages VALUES (?, ?)", stamps.items())
-        known = self._rows("SELECT DISTINCT project FROM releases")
-        self._write("DELETE FROM releases WHERE project = ?", [row for row in known if row[0] not in stamps])
-        if self._database is not None:
+        for table in ("releases", "files"):
+            known = self._rows(f"SELECT DISTINCT project FROM {table}")  # noqa: S608 -- our own names
+            gone = [row for row in known if row[0] not in stamps]
+            self._write(f"DELETE FROM {table} WHERE project = ?", gone)  # noqa: S608
+        if self._database is not None and self._file is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._database.execute("COMMIT")
+                self._shrink(self._database)
+            if self._file.parent.name == _FOLDER:
+                _prune(self._file, time.time())
+
+    def _shrink(self, database: sqlite3.Connection) -> None:
+        """Give back the space of what was forgotten, when that is most of the file."""
+        ((free,),), ((pages,),) = (
+            database.execute(f"PRAGMA {name}").fetchall() for name in ("freelist_count", "page_count")
+        )
+        if free > pages // 2:
+            database.execute("VACUUM")
 
     def _write(self, query: str, rows: Iterable[tuple[object, ...]]) -> None:
         if self._database is None:
@@ -199,10 +263,27 @@ def _text(state: FileState) -> str:
     return f"{state.size} {state.mtime_ns} {state.ctime_ns} {state.inode} {state.attested_ns}"
 
 
-def _file_row(noted: tuple[FileState, FileNote]) -> tuple[object, ...]:
-    state, note = noted
+def _file_row(state: FileState, note: FileNote) -> tuple[object, ...]:
     text = json.dumps([note.sha256, note.document, note.findings])
-    return state.path, _text(state), text, _sum(state.path, _text(state), text)
+    return _text(state), text, _sum(state.path, _text(state), text)
+
+
+def _prune(file: Path, now: float) -> None:
+    """Remove the notes about indexes that were not built for long, and the oldest of too many.
+
+    Whoever uses one of them meanwhile reads everything once more.
+    """
+    for former in _FORMER:
+        shutil.rmtree(file.parent.parent / former, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        others = [(other, other.stat()) for other in file.parent.glob("*.sqlite") if other != file]
+        left = _KEEP_BYTES - file.stat().st_size
+        for other, status in sorted(others, key=lambda item: -item[1].st_mtime):
+            left -= status.st_size
+            if left < 0 or status.st_mtime < now - _KEEP_SECONDS:
+                # The journal first: it must not be taken for that of a new file.
+                Path(f"{other}-journal").unlink(missing_ok=True)
+                other.unlink(missing_ok=True)
 
 
 def _sum(*fields: object) -> bytes:

@@ -21,11 +21,11 @@ from tests.variant_index.publish.family import CU128, CU130, NULL, make_family, 
 from tests.variant_index.publish.folder.crash import consistent_pages, pages
 from variant_index.model.build_report import BuildReport
 from variant_index.publish.build import build_index
-from variant_index.publish.changes import compare, group_states, inputs_digest, is_settled
-from variant_index.publish.find import FileState, find_states
+from variant_index.publish.changes import ProjectChange, compare, group_states, inputs_digest, is_settled
+from variant_index.publish.find import FileState, find_states, list_files
 from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.known import known_files
-from variant_index.publish.notes import FileNote, notes_file
+from variant_index.publish.notes import FileNote, Notes, ReleaseNote, notes_file
 from variant_index.publish.reading import Reading
 from variant_index.publish.scan import read_files
 from variant_index.simple_api.page import ProjectFile, ProjectPage
@@ -370,3 +370,153 @@ def test_a_state_tells_replaced_files(tmp_path: Path) -> None:
     (after,) = find_states([tmp_path])
     assert (after.size, after.mtime_ns, after.inode) == (before.size, before.mtime_ns, before.inode)
     assert after != before
+
+
+def _refuse_to_look(*_: object) -> None:
+    raise AssertionError("nothing had to be compared one by one")
+
+
+def test_what_is_as_it_was_is_compared_as_a_whole(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = builder.build()
+    with monkeypatch.context() as patch:
+        patch.setattr("variant_index.publish.build.group_states", _refuse_to_look)
+        assert builder.build() == expected
+        assert builder.build(details=False).unchanged == 3
+        (builder.source / "other-1.0.tar.gz").touch()
+        with pytest.raises(AssertionError):
+            builder.build()
+    builder.build()
+    assert builder.read == ["other-1.0.tar.gz"]
+
+
+def test_a_changed_page_is_seen_although_no_file_changed(builder: Builder) -> None:
+    page = builder.out / "simple" / "other" / "index.html"
+    before = page.read_bytes()
+    page.write_bytes(before + b"<!-- -->")
+    builder.build()
+    assert page.read_bytes() == before
+
+
+def test_what_was_refused_is_refused_again(builder: Builder) -> None:
+    (builder.source / "bad-1.0-py3-none-any.whl").write_bytes(b"no wheel")
+    settle(builder.source)
+    for _ in range(3):
+        assert [refusal.name for refusal in builder.build().refused] == ["bad"]
+    (builder.source / "bad-1.0-py3-none-any.whl").rename(builder.source / "x.whl")
+    make_wheel(builder.source, "new-1.0-py3-none-any.whl")
+    settle(builder.source)
+    for _ in range(3):
+        assert [refusal.name for refusal in builder.build().refused] == [None]
+
+
+def test_what_is_not_settled_is_looked_at_again(builder: Builder) -> None:
+    wheel = make_wheel(builder.source, "new-1.0-py3-none-any.whl")
+    os.utime(wheel, (time.time() + 600, time.time() + 600))
+    for _ in range(3):
+        builder.build()
+        assert builder.read == ["new-1.0-py3-none-any.whl"]
+
+
+def test_a_listing_differs_when_a_file_does(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "in" / "b", "a-1-py3-none-any.whl")
+    make_wheel(tmp_path / "in", "c-1-py3-none-any.whl")
+
+    def digest(*paths: Path) -> str:
+        return list_files(paths or [tmp_path / "in"]).digest()
+
+    digests = [digest(), digest(wheel), digest(tmp_path / "in" / "b")]
+    assert digests == [digest(), digest(wheel), digest(tmp_path / "in" / "b")]
+    os.utime(wheel, ns=(1, 1))
+    digests += [digest(), digest(wheel)]
+    wheel.with_name(f"{wheel.name}.provenance").write_bytes(b"")
+    digests += [digest(), digest(wheel)]
+    wheel.rename(wheel.with_name("a-2-py3-none-any.whl"))
+    digests += [digest()]
+    (tmp_path / "in" / "b").rename(tmp_path / "in" / "d")
+    digests += [digest()]
+    assert len({*digests}) == len(digests)
+    linked = list_files([tmp_path / "in"], linked=True)
+    assert {state.ctime_ns for state in linked.states()} == {0}
+
+
+def _count(notes: Path, table: str) -> int:
+    with sqlite3.connect(notes) as database:
+        ((count,),) = database.execute(f"SELECT count(*) FROM {table}")
+    database.close()
+    return int(count)
+
+
+def test_files_that_are_gone_are_forgotten(builder: Builder) -> None:
+    assert (_count(builder.notes, "files"), _count(builder.notes, "releases")) == (7, 3)
+    (builder.source / "vdemo-2.0-py3-none-any-null.whl").unlink()
+    builder.build()
+    assert (_count(builder.notes, "files"), _count(builder.notes, "releases")) == (6, 3)
+    for path in builder.source.glob("vdemo-2.0-*"):
+        path.unlink()
+    builder.build()
+    assert (_count(builder.notes, "files"), _count(builder.notes, "releases")) == (3, 2)
+    for path in builder.source.glob("other-*"):
+        path.unlink()
+    builder.build()
+    assert (_count(builder.notes, "files"), _count(builder.notes, "releases")) == (1, 1)
+
+
+def test_good_files_of_a_refused_release_stay_known(builder: Builder) -> None:
+    bad = builder.source / "vdemo-2.0-cp39-cp39-any.whl"
+    bad.write_bytes(b"no wheel")
+    settle(builder.source)
+    builder.build()
+    builder.build()
+    assert builder.read == [bad.name]
+
+
+def test_the_file_of_notes_shrinks(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.sqlite"
+    changes = [
+        ProjectChange(f"p{number}", {"1": [FileState(f"p{number}", f"p{number}")]}, frozenset())
+        for number in range(50)
+    ]
+    with Notes(notes) as known:
+        for change in changes:
+            note = ReleaseNote("digest", "x" * 4000, warned=False)
+            known.set_project(change, {"1": note}, [(change.changed["1"][0], FileNote("ab"))])
+        known.save({change.name: "stamp" for change in changes}, None)
+    large = notes.stat().st_size
+    with Notes(notes) as known:
+        known.save({"p0": "stamp"}, None)
+    assert notes.stat().st_size < large / 4
+    with Notes(notes) as known:
+        assert known.count() == 1
+        assert [note.sha256 for _, note in known.files(changes[0])] == ["ab"]
+        assert known.files(changes[1]) == []
+
+
+@pytest.mark.parametrize(("age", "size"), [(91, 10), (2, 3 << 29)])
+def test_notes_nobody_uses_any_more_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: int, size: int
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    ours, other, recent = (notes_file(name) for name in ("ours", "other", "recent"))
+    former = ours.parent.parent / "builds-v1"
+    for folder in (former, ours.parent):
+        folder.mkdir(parents=True)
+    (former / "x.sqlite").write_bytes(b"")
+    for file, days, length in ((other, age, size), (recent, 1, 10)):
+        file.touch()
+        os.truncate(file, length)
+        os.utime(file, (time.time() - days * 86400,) * 2)
+    Path(f"{other}-journal").touch()
+    with Notes(ours) as known:
+        known.save({}, None)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted([ours, recent])
+    assert not former.exists()
+
+
+def test_notes_that_are_used_count_as_recent(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.sqlite"
+    with Notes(notes) as known:
+        known.save({}, None)
+    os.utime(notes, (1, 1))
+    with Notes(notes):
+        pass
+    assert notes.stat().st_mtime > 1
