@@ -46,6 +46,7 @@ TAIL_BYTES = 1 << 16
 """The end of an archive that is read first; most wheels have their directory and metadata in it."""
 
 _PIECE = 1 << 20
+_COMMENT = b"zip-rs"  # maturin wrote it in its first two years; nobody can take it for anything else
 _MAX_DIRECTORY_BYTES = 1 << 25
 
 
@@ -239,13 +240,17 @@ class Archive:
 
     def _find_directory(self) -> tuple[int, int, int]:
         """Return the central directory's offset, size and number of entries."""
-        end = self.size - END.size
-        if end < 0 or self._tail[-END.size :][:4] != b"PK\x05\x06":
+        comment = _COMMENT if self._tail.endswith(_COMMENT) else b""
+        end = self.size - END.size - len(comment)
+        found = self._tail[-END.size - len(comment) :][: END.size]
+        if end < 0 or found[:4] != b"PK\x05\x06":
             if 0 <= self._tail.rfind(b"PK\x05\x06") < len(self._tail) - END.size:
                 self.refuse("bytes after the archive, or an archive comment", "WHL102")
             self.refuse("not a complete zip archive (truncated?)", "WHL101")
-        _, disk, first_disk, here, count, size, offset, comment = END.unpack(self._tail[-END.size :])
-        if comment:
+        _, disk, first_disk, here, count, size, offset, stated = END.unpack(found)
+        if stated < len(comment):
+            self.refuse("bytes after the archive", "WHL102")
+        if stated > len(comment):
             self.refuse("truncated: its comment is missing", "WHL101")
         locator = end - END64_LOCATOR.size
         if locator >= self._tail_start and self.read_at(locator, 4) == b"PK\x06\x07":

@@ -133,6 +133,15 @@ CORPUS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "an end record after": ("WHL102", lambda: good() + good()[-22:]),
     "two archives": ("WHL102", lambda: write_zip([EVIL]) + good()),
     "an archive comment": ("WHL102", lambda: write_zip(wheel_parts(), end={"comment": 6}) + b"hidden"),
+    "the comment of old builders, not stated": ("WHL102", lambda: good() + b"zip-rs"),
+    "the comment of old builders, more stated": (
+        "WHL101",
+        lambda: write_zip(wheel_parts(), end={"comment": 7}) + b"zip-rs",
+    ),
+    "the comment of old builders, an end before it": (
+        "WHL102",
+        lambda: good() + write_zip([EVIL], end={"comment": 6})[-22:] + b"zip-rs",
+    ),
     "a comment that is an archive": ("WHL102", comment_with_end),
     "a gap between entries": ("WHL103", lambda: hidden(before=b"hidden")),
     "a gap before the directory": ("WHL103", lambda: write_zip(wheel_parts(), gap=b"hidden")),
@@ -219,7 +228,8 @@ def opens(data: bytes) -> bool:
 
 def test_the_wheel_behind_it_is_good(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    for data in (good(), one(EVIL), hidden(method=8), with_zip64()):
+    of_old_maturin = write_zip(wheel_parts(), end={"comment": 6}) + b"zip-rs"
+    for data in (good(), one(EVIL), hidden(method=8), with_zip64(), of_old_maturin):
         path.write_bytes(data)
         assert codes(path) == []
 
