@@ -216,16 +216,17 @@ def plan_change(
     dropped = {f"{old}/{VARIANT_JSON}", f"{old}/RECORD"}
     written = {f"{new}/{name}": content for name, content in change.written.items()}
 
+    moving = tuple(f"{folder}/" for folder in change.folders)
     plan: list[Part] = []
     ordered = sorted(entries, key=_offset)
     for entry in ordered:
         if entry.name not in dropped:
-            name = _moved(entry.name, change.folders)
+            name = _moved(entry.name, change.folders) if entry.name.startswith(moving) else entry.name
             plan.append(Added(name, written[name], entry) if name in written else Kept(entry, name))
     listed: list[RecordRow] = []
     for row in rows:
         if row.path not in dropped:
-            name = _moved(row.path, change.folders)
+            name = _moved(row.path, change.folders) if row.path.startswith(moving) else row.path
             if name in written:
                 listed.append(content_row(name, written[name]))
             else:
@@ -303,10 +304,8 @@ def _offset(entry: Entry) -> int:
 
 
 def _moved(name: str, folders: Mapping[str, str]) -> str:
-    if not folders:
-        return name
     folder, slash, rest = name.partition("/")
-    return folders[folder] + slash + rest if slash and folder in folders else name
+    return folders[folder] + slash + rest
 
 
 def _file_name_part(name: str) -> str:

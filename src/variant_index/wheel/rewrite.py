@@ -33,8 +33,7 @@ _COMPARED = 1 << 18
 _UTF8 = 0x800
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):  # there is one for each file of a wheel
     """An entry of the old archive, kept byte for byte except for its name."""
 
     entry: Entry
