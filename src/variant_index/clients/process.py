@@ -96,14 +96,10 @@ def run_client(
 
 def _pass_on(lines: IO[bytes], passed_on: Callable[[bytes], bytes]) -> None:
     """Write lines to stdout as they come; where nobody reads them any more the writer learns it."""
-    with lines:
-        try:
-            for line in lines:
-                sys.stdout.buffer.write(passed_on(line))
-                sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            # What is left in the buffer must not fail once more when this program ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with lines, contextlib.suppress(BrokenPipeError):
+        for line in lines:
+            sys.stdout.buffer.write(passed_on(line))
+            sys.stdout.buffer.flush()
 
 
 def end_like(status: int) -> int:

@@ -213,6 +213,24 @@ def test_a_whole_file_with_an_unknown_project_in_the_middle(
     assert report["selected"]["filename"].endswith(".tar.gz")
 
 
+def test_what_is_built_from_sources_is_not_held_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeIndex() as index:
+        labels = {"1.0": "cu126", "2.0": "cu130"}  # of 2.0 there is no build for the GPU
+        files = [
+            path for version, label in labels.items() for path in write_release(tmp_path, version, [label])
+        ]
+        files += [write_sidecar(tmp_path, version=version) for version in labels]
+        for version in labels:
+            files.append(tmp_path / f"{NAME}-{version}.tar.gz")
+            files[-1].touch()
+        index.add_project(NAME, [index.add_file(path) for path in files])
+        assert explain(capsys, NAME, "-i", index.url)[0]["version"] == "1.0"
+        report, _ = explain(capsys, NAME, "-i", index.url, "--no-binary", NAME)
+        assert report["selected"]["filename"] == f"{NAME}-2.0.tar.gz"
+
+
 def test_a_file_that_asks_for_nothing(
     index: FakeIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
