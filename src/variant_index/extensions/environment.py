@@ -32,21 +32,30 @@ _QUESTION: Final = "import json, sys; json.dump([path for path in sys.path if pa
 
 
 class Environment:
-    """One environment, read whenever it is asked about; safe to share between threads."""
+    """One environment, read again once packages came or went; safe to share between threads."""
 
     def __init__(self, python: Callable[[], str]) -> None:
         """Prepare for an interpreter, asked for when needed and run once, to say where its packages are."""
         self._python = python
         self._lock = threading.Lock()
         self._folders: tuple[Path, ...] | None = None
+        self._read: tuple[tuple[int, ...], Mapping[str, Version], TorchBuild | None] | None = None
 
     def versions(self) -> Mapping[str, Version]:
         """Return normal name -> version of what is installed."""
-        return installed_versions(self._places())
+        return self._current()[1]
 
     def torch(self) -> TorchBuild | None:
         """Return the installed torch, None without one."""
-        return installed_torch(self._places())
+        return self._current()[2]
+
+    def _current(self) -> tuple[tuple[int, ...], Mapping[str, Version], TorchBuild | None]:
+        places = self._places()
+        changed = tuple(map(_changed, places))
+        with self._lock:
+            if self._read is None or self._read[0] != changed:
+                self._read = changed, installed_versions(places), installed_torch(places)
+            return self._read
 
     def _places(self) -> tuple[Path, ...]:
         with self._lock:
@@ -68,6 +77,14 @@ def package_folders(python: str) -> tuple[Path, ...]:
     except (OSError, ValueError, subprocess.SubprocessError):
         return ()
     return _of_packages(path for path in paths if isinstance(path, str))
+
+
+def _changed(folder: Path) -> int:
+    """Return when an entry of a folder came or went, in nanoseconds; 0 without the folder."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _of_packages(paths: Iterable[str]) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ Extensions are chosen for it, and what of the torch family does not tell its tor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -76,8 +76,6 @@ class ExpectedTorch:
         if moving and self._requirements is not None and (torch := project(TORCH)) is not None:
             members = {name: found for name in moving if (found := project(name)) is not None}
             narrowing = _Narrowing(asked, torch, installed, self._requirements)
-            if installed is not None and _comes_first(TORCH, moving, asked) and narrowing.keeps(members):
-                return installed
             specifier = narrowing.with_members(members)
         if installed is not None and specifier.contains(installed.version, prereleases=True):
             return installed
@@ -131,7 +129,6 @@ class _Member:
 
     project: FamilyProject
     releases: Sequence[ReleaseVerdict]
-    is_pinned: bool
 
 
 class _Narrowing:
@@ -155,27 +152,25 @@ class _Narrowing:
         specifier = self._asked.specifier(TORCH)
         return self._joint(specifier, self._in_order(members)) or specifier
 
-    def keeps(self, members: Mapping[str, FamilyProject]) -> bool:
-        """Tell whether the installed torch can stay, with a release of each member."""
-        assert self._installed is not None
-        version = self._installed.version
-        if not self._asked.specifier(TORCH).contains(version, prereleases=True):
-            return False
-        return self._joint(SpecifierSet(f"=={version}"), self._in_order(members)) is not None
+    def _in_order(self, members: Mapping[str, FamilyProject]) -> list[_Member | None]:
+        """Sort what is asked for as installers do: what is pinned first, then in the order of the command.
 
-    def _in_order(self, members: Mapping[str, FamilyProject]) -> list[_Member]:
-        """Sort the members as installers do: what is pinned first, then in the order of the command."""
-        found = [
-            _Member(project, self._releases(name, project), is_pinned(self._asked.specifier(name)))
-            for name, project in members.items()
+        None stands for torch.
+        """
+        named = [name for name in self._asked.named if name in members or name == TORCH]
+        named.sort(key=lambda name: not is_pinned(self._asked.specifier(name)))
+        return [
+            None if name == TORCH else _Member(members[name], self._releases(name, members[name]))
+            for name in named
         ]
-        return sorted(found, key=lambda member: not member.is_pinned)
 
-    def _joint(self, specifier: SpecifierSet, members: Sequence[_Member]) -> SpecifierSet | None:
+    def _joint(self, specifier: SpecifierSet, order: Sequence[_Member | None]) -> SpecifierSet | None:
         """Return what can be had together with a release of each member, None for nothing."""
-        if not members:
+        if not order:
             return specifier
-        member, others = members[0], members[1:]
+        member, others = order[0], order[1:]
+        if member is None:
+            return self._with_installed(specifier, others) or self._joint(specifier, others)
         for verdict in member.releases:
             self._steps += 1
             if self._steps > _MOST_STEPS:
@@ -189,6 +184,15 @@ class _Narrowing:
             if self._can_be_had(joint) and (found := self._joint(joint, others)) is not None:
                 return found
         return None
+
+    def _with_installed(
+        self, specifier: SpecifierSet, others: Sequence[_Member | None]
+    ) -> SpecifierSet | None:
+        """Return what leaves torch as it is, None where that cannot be: installers try this first."""
+        version = self._installed.version if self._installed is not None else None
+        if version is None or not specifier.contains(version, prereleases=True):
+            return None
+        return self._joint(specifier & SpecifierSet(f"=={version}"), others)
 
     def _releases(self, name: str, project: FamilyProject) -> list[ReleaseVerdict]:
         wanted = Requirement(f"{name}{self._asked.specifier(name)}")
@@ -210,11 +214,6 @@ class _Narrowing:
         if self._installed is not None and specifier.contains(self._installed.version, prereleases=True):
             return True
         return _chosen(specifier, self._asked, self._torch) is not None
-
-
-def _comes_first(name: str, others: Iterable[str], asked: Asked) -> bool:
-    """Tell whether a project is asked for before others, so that an installer decides on it first."""
-    return name in asked.named and all(asked.named.index(name) < asked.named.index(other) for other in others)
 
 
 def _stays(name: str, asked: Asked, there: Mapping[str, Version]) -> bool:

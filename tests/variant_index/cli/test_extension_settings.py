@@ -151,3 +151,27 @@ def test_what_is_asked_for_and_does_not_go_with_torch_names_what_would(variables
         "variant-pip: warning: det==0.6: no build for torch 2.8.0+cpu (CPU only, pinned); there are builds"
         " for torch 2.9.0 (cpu, cu128), 2.8.0 (cu128)"
     ) in done.stderr
+
+
+def test_uv_behind_the_shim(variables: dict[str, str], environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "wanted.txt").write_text("torch\ndet\n")
+    (tmp_path / "limits.txt").write_text("torch<2.9\n")
+    command = [sys.executable, "-m", "variant_index.cli", "run", "--", "uv", "pip"]
+    own = {
+        **variables,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}",
+        "UV_DEFAULT_INDEX": variables["PIP_INDEX_URL"],
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "VIRTUAL_ENV": str(environment),
+    }
+
+    def uv(*arguments: str) -> str:
+        done = subprocess.run(
+            [*command, *arguments], env=own, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert f"det=={BUILDS[0]}" in uv("compile", "wanted.txt", "-c", "limits.txt")
+    assert f"det=={BUILDS[2]}" in uv("install", "--dry-run", "torchvision==0.24.0", "det")
+    assert f"det=={BUILDS[0]}" in uv("install", "--dry-run", "det")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
+from variant_index.extensions import environment
 from variant_index.extensions.abi_dependency import AbiDependencyError, abi_properties, parse_stated
 from variant_index.extensions.environment import (
     Environment,
@@ -16,6 +18,7 @@ from variant_index.extensions.environment import (
     installed_versions,
     package_folders,
 )
+from variant_index.extensions.torch_build import TorchBuild
 
 
 def write_torch(folder: Path, version: str = "2.9.0+cu128", cuda: str | None = "12.8") -> None:
@@ -86,10 +89,33 @@ def test_an_interpreter_is_asked_once_for_its_folders() -> None:
         asked.append(1)
         return sys.executable
 
-    environment = Environment(python)
-    assert "pytest" in environment.versions()
-    assert environment.torch() is None
+    here = Environment(python)
+    assert "pytest" in here.versions()
+    assert here.torch() is None
     assert asked == [1]
+
+
+def test_it_is_read_again_once_packages_came_or_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site-packages"
+    write_torch(folder, "2.8.0")
+    (folder / "numpy-2.3.1.dist-info").mkdir()
+    monkeypatch.setattr(environment, "package_folders", lambda _python: (folder, tmp_path / "gone"))
+    read: list[str] = []
+
+    def counted(folders: Iterable[Path]) -> TorchBuild | None:
+        read.append("torch")
+        return installed_torch(folders)
+
+    monkeypatch.setattr(environment, "installed_torch", counted)
+    known = Environment(lambda: "python")
+    assert [str(known.versions()["torch"]) for _ in range(3)] == ["2.8.0"] * 3
+    assert read == ["torch"]
+    (folder / "torch-2.8.0.dist-info").rename(folder / "torch-2.9.0.dist-info")
+    os.utime(folder, ns=(0, folder.stat().st_mtime_ns + 1))  # clocks of some file systems are slow
+    assert str(known.versions()["torch"]) == "2.9.0"
+    torch = known.torch()
+    assert torch is not None
+    assert torch.version == Version("2.9.0")
 
 
 def test_stated_versions() -> None:
