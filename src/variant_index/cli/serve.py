@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
@@ -87,18 +86,16 @@ def command(
     ):
         if value is not None and not upload:
             raise click.UsageError(f"{option} goes with --upload")
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    with ExitStack() as stack:
+    from variant_index.cli.ending_signals import ending_signals
+
+    with ending_signals() as wait_for_end, ExitStack() as stack:
         if upload:
             uploads = _uploads(out, max_upload, base_url, policy)
             server: IndexServer = _server(stack, out, port, token_file, uploads)
         else:
             server = _plain(stack, out, port)
         threading.Thread(target=server.serve_forever, args=[0.1], daemon=True).start()
-        while not stop.wait(1):  # with a timeout, so that Ctrl-C gets through on Windows
-            pass
+        wait_for_end()
         server.shutdown()
 
 

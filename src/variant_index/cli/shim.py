@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
 from typing import Any
 
 import click
@@ -28,8 +25,6 @@ Examples:
   pip install torch --index-url "http://shim.example:8765/$(cat token)/m/gpu-box/simple/"
 """
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 @click.command(name="shim", epilog=_EPILOG)
 @source_options
@@ -52,6 +47,7 @@ def command(*, python: str | None, port: int | None, trust_provider: tuple[str, 
     clients choose their machine by the path (/m/NAME/, /py3.12/), /healthz and /metrics tell how it does,
     and after SIGTERM it finishes what it has begun. See docs/long-running.md.
     """
+    from variant_index.cli.ending_signals import ending_signals
     from variant_index.shim.endpoint import Endpoint
     from variant_index.shim.journal import Journal
     from variant_index.shim.server import ShimServer
@@ -79,13 +75,7 @@ def command(*, python: str | None, port: int | None, trust_provider: tuple[str, 
         options.torch(),
         options.routing(),
     )
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in _SIGNALS:
-        signal.signal(number, on_signal)
+    wait_for_end = click.get_current_context().with_resource(ending_signals())
     target = target_python(python)
     endpoint = listening_endpoint(configuration) if listens else Endpoint.open(port or 0)
     server = ShimServer(
@@ -104,10 +94,8 @@ def command(*, python: str | None, port: int | None, trust_provider: tuple[str, 
     with server:
         click.echo(shown_address(configuration, endpoint) if listens else server.index_url)
         notify("READY=1")
-        stop.wait()
+        wait_for_end()
         notify("STOPPING=1")
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
         if listens and (left := server.finish(configuration.seconds("stop-timeout"))):
             warn(f"{left} answers were not finished in time")
     return 0
