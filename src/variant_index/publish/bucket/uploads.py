@@ -22,8 +22,12 @@ _LARGE_AT_ONCE = 2
 _WAITING = 64
 
 
+class _StoppedError(Exception):
+    """The block ended by an error, or because somebody pressed Ctrl-C; nobody sees this."""
+
+
 class Uploads:
-    """Uploads at work in threads; the block waits for them, or gives up those that have not begun.
+    """Uploads at work in threads; the block waits for them, and gives them up when it ends by an error.
 
     An object written by one request is checked by the server: the request is signed over its digest. One
     that is written in parts is read back, because nobody else has ever seen all of it.
@@ -36,6 +40,7 @@ class Uploads:
         self._waiting: deque[Future[None]] = deque()
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
         self._begun = 0
+        self._stopped = False
 
     def __enter__(self) -> Uploads:
         return self
@@ -43,6 +48,7 @@ class Uploads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopped = kind is not None
         self._pool.shutdown(cancel_futures=True)
 
     def add(self, step: Copy | Put, found: Stored | None = None, *, resume: bool = False) -> None:
@@ -95,17 +101,24 @@ class Uploads:
     def _upload_large(self, step: Copy, found: Stored | None) -> None:
         if found is not None and found.size == step.size and self._arrived(step):
             return
-        self._bucket.upload(step.path, _parts(step))
+        self._bucket.upload(step.path, self._until_stopped(_parts(step)))
         if not self._arrived(step):
             self._bucket.delete(step.path)
             raise BucketError(
                 f"{self._bucket.title}/{printable(step.path)}: the server stored other bytes than it was sent"
             )
 
+    def _until_stopped(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        # Raising makes the server forget the parts, which would cost money otherwise.
+        for piece in pieces:
+            if self._stopped:
+                raise _StoppedError
+            yield piece
+
     def _arrived(self, step: Copy) -> bool:
         digest = hashlib.sha256()
         try:
-            for piece in self._bucket.ranges(step.path, step.size):
+            for piece in self._until_stopped(self._bucket.ranges(step.path, step.size)):
                 digest.update(piece)
         except FileNotFoundError:
             return False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -391,6 +393,38 @@ def test_a_file_that_changes_meanwhile_is_not_published(
         _upload(uploads, Copy("files/demo/0/x.whl", source, "0" * 64, size))
     assert sum(map(len, kept)) < size
     assert server.objects == {}
+
+
+def test_who_stops_does_not_wait_for_large_files(server: S3Server, tmp_path: Path) -> None:
+    """And leaves no parts on the server, which would cost money."""
+    content = os.urandom(PART_BYTES) * 12
+    (tmp_path / WHEEL).write_bytes(content)
+    step = Copy("files/demo/0/x.whl", tmp_path / WHEEL, hashlib.sha256(content).hexdigest(), len(content))
+    begun, stopping = threading.Event(), threading.Event()
+
+    def hold(method: str, path: str) -> bool:
+        if method == "PUT" and path.endswith("/x.whl"):
+            begun.set()
+            stopping.wait(60)
+        return True
+
+    class Stopping(Uploads):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if (name, value) == ("_stopped", True):
+                stopping.set()
+
+    bucket = Bucket(URL)
+    abilities = probe(bucket)
+    server.hook = hold
+    with contextlib.suppress(KeyboardInterrupt), Stopping(bucket, abilities) as uploads:
+        uploads.add(step)
+        assert begun.wait(60)
+        raise KeyboardInterrupt
+    puts = [path for method, path in server.requests if method == "PUT" and path.endswith("/x.whl")]
+    assert 0 < len(puts) < 12
+    assert (server.parts, server.below("bucket/some/index/files")) == ({}, {})
+    assert ("DELETE", "bucket/some/index/files/demo/0/x.whl") in server.requests
 
 
 def _upload(uploads: Uploads, step: Copy) -> None:
