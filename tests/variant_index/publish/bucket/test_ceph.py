@@ -59,7 +59,7 @@ def test_conditions(url: str) -> None:
     abilities = probe(bucket)
     assert abilities.bare_tags
     assert abilities.md5_tags
-    assert abs(abilities.now() - time.time()) < 5
+    assert abs(abilities.now() - time.time()) < 60
     assert [stored.path for stored in bucket.directly_in("log/")] == ["log/a"]
 
 
@@ -77,7 +77,7 @@ def test_what_readers_are_told(ceph: Gateway, url: str, tmp_path: Path) -> None:
     seen = {}
     for stored in bucket.all_below(""):
         address = f"{ceph.url}/{url.removeprefix('s3://')}/{stored.path}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             kind, cached = answer.headers["Content-Type"], answer.headers["Cache-Control"]
         seen[stored.path.split("/")[0], stored.path.rpartition(".")[2]] = (kind, cached)
     forever = "public, max-age=31536000, immutable"
@@ -105,7 +105,7 @@ def test_eight_publishers_at_once(ceph: Gateway, url: str, tmp_path: Path, same:
     wheels = [make_wheel(tmp_path, name) for name in names]
     processes = [start("add", url, [wheel], ceph.environment) for wheel in wheels]
     for process in processes:
-        process.join(60)
+        process.join(120)
     assert [process.exitcode for process in processes] == [0] * 8
     bucket = Bucket(url)
     consistent(bucket)
@@ -129,7 +129,7 @@ def test_publishers_killed_at_random_requests(ceph: Gateway, url: str, tmp_path:
     with proxy(ceph.url) as between, ThreadPoolExecutor(4) as pool:
         build(f"{url}/dry", tmp_path / "old")
         process = start("build", f"{url}/dry", [tmp_path / "new"], _through(ceph, between.url))
-        process.join(30)
+        process.join(120)
         total = between.count
     wanted = pages(Bucket(f"{url}/dry"))
     assert total > 40
@@ -152,7 +152,7 @@ def test_publishers_killed_at_random_requests(ceph: Gateway, url: str, tmp_path:
                 return False
 
             between.hook = kill
-            process.join(60)
+            process.join(120)
             assert process.exitcode in (0, -signal.SIGKILL)
         bucket = Bucket(place)
         for path, content in pages(bucket).items():
@@ -181,7 +181,7 @@ def test_eight_publishers_of_which_most_are_killed(ceph: Gateway, url: str, tmp_
             for _, process in running:
                 _signal(process, signal.SIGCONT)
         for _, process in running:
-            process.join(60)
+            process.join(120)
             assert process.exitcode in (0, -signal.SIGKILL)
         todo = [wheel for wheel, process in running if process.exitcode != 0]
         if not todo:
@@ -210,21 +210,21 @@ def test_a_paused_publisher_overwrites_nothing(ceph: Gateway, url: str, tmp_path
     def hold(count: int, method: str, path: str) -> bool:
         if method == "PUT" and "/simple/demo/" in path:
             held.set()
-            go.wait(30)
+            go.wait(120)
         return True
 
     with proxy(ceph.url) as between:
         between.hook = hold
         slow = start("add", url, [first], _through(ceph, between.url))
-        assert held.wait(30)
+        assert held.wait(120)
         for wheel in (second, third):
             other = start("add", url, [wheel], ceph.environment)
-            other.join(30)
+            other.join(120)
             assert other.exitcode == 0
         newest = pages(Bucket(url))
         assert listed(Bucket(url), "demo") == {first.name, second.name, third.name}
         go.set()
-        slow.join(30)
+        slow.join(120)
         assert slow.exitcode == 0
     assert pages(Bucket(url)) == newest
 
@@ -254,7 +254,7 @@ def test_readers_never_meet_a_page_without_its_files(ceph: Gateway, url: str, tm
     try:
         for number in range(5):
             process = start("build", url, [tmp_path / "ba"[number % 2]], ceph.environment)
-            process.join(30)
+            process.join(120)
             assert process.exitcode == 0
     finally:
         stop.set()
@@ -289,7 +289,7 @@ def test_layouts_and_provenance(
     ((name, address),) = [(file.filename, file.provenance) for file in page.files if file.provenance]
     assert name == attested.name
     with urllib.request.urlopen(
-        f"{ceph.url}/{bucket_name}/site{address.removeprefix(base)}", timeout=10
+        f"{ceph.url}/{bucket_name}/site{address.removeprefix(base)}", timeout=60
     ) as answer:
         (bundle,) = json.load(answer)["attestation_bundles"]
         assert answer.headers["Content-Type"] == "application/json"

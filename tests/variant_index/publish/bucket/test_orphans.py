@@ -157,19 +157,19 @@ def test_what_another_resumes_meanwhile_is_uploaded_again(server: S3Server, tmp_
     def hold(method: str, path: str) -> bool:
         if method == "PUT" and path == f"{PREFIX}log/000000000002.json" and not held.is_set():
             held.set()
-            go.wait(60)
+            go.wait(120)
         return True
 
     server.hook = hold
     slow = threading.Thread(target=add_files, args=([big], BucketStore(URL)), kwargs={"now": NOW})
     slow.start()
-    assert held.wait(60)
+    assert held.wait(120)
     assert ("PUT", uploaded) not in server.requests[-20:], "taken up as it is"
     publish(tmp_path, "second")
     assert orphans() == {uploaded.removeprefix(PREFIX)}
     server.requests.clear()
     go.set()
-    slow.join(60)
+    slow.join(120)
     assert ("PUT", uploaded) in server.requests, "trusted, though it may go any moment"
     publish(tmp_path, "third", grace=-1)
     consistent(Bucket(URL))
@@ -222,7 +222,7 @@ def kill_at_upload(number: int, ceph: Gateway, url: str, wheels: list[Path]) -> 
     ready, uploads = threading.Event(), itertools.count(1)
 
     def kill(_: int, method: str, path: str) -> bool:
-        ready.wait(30)
+        ready.wait(120)
         if method in ("PUT", "POST") and "/files/" in path and next(uploads) == number:
             os.kill(process.pid or 0, signal.SIGKILL)
         return True
@@ -231,5 +231,5 @@ def kill_at_upload(number: int, ceph: Gateway, url: str, wheels: list[Path]) -> 
         between.hook = kill
         process = start("add", url, wheels, {**ceph.environment, "AWS_ENDPOINT_URL": between.url})
         ready.set()
-        process.join(60)
+        process.join(120)
         assert process.exitcode == -signal.SIGKILL
