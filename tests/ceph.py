@@ -95,7 +95,7 @@ class Gateway:
         )
         address = f"{self.url}{path}?{query}"
         with urllib.request.urlopen(
-            urllib.request.Request(address, body, headers, method=method), timeout=20
+            urllib.request.Request(address, body, headers, method=method), timeout=60
         ):
             pass
 
@@ -241,7 +241,7 @@ class _Cluster:
         order = {"radosgw": 0, "ceph-osd": 1, "ceph-mon": 2}
         for _, process in sorted(self._running, key=lambda item: order[item[0]]):
             process.send_signal(signal.SIGKILL)  # nothing here has to be kept
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
     def last_words(self) -> str:
         """Return the last line that a program wrote before things went wrong."""

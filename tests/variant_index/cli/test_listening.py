@@ -80,7 +80,7 @@ class Service:
     def stop(self) -> tuple[int, str]:
         """Send SIGTERM; return status and stderr."""
         self.process.send_signal(signal.SIGTERM)
-        _, err = self.process.communicate(timeout=30)
+        _, err = self.process.communicate(timeout=60)
         return self.process.returncode, err
 
 
@@ -124,7 +124,7 @@ def refused(folder: Path, *arguments: str, listen: str = "127.0.0.1:0") -> str:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1

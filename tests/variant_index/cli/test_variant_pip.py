@@ -484,14 +484,14 @@ def test_uv_installs_from_the_lock_file_without_the_shim(shell: Shell, index: Fa
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_pip_and_the_shim(number: signal.Signals, shell: Shell, index: FakeIndex) -> None:
-    index.routes[f"/simple/{NAME}/"] = Route(seconds_before=20)
+    index.routes[f"/simple/{NAME}/"] = Route(seconds_before=300)
     command = [sys.executable, "-c", MAIN]
     with shell.start(command, *INSTALL, "-i", index.url) as process:
         assert process.stdout is not None
         while "Looking in indexes" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(number)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=120)
     assert process.returncode == (1 if number == signal.SIGINT else -number)
     assert "Traceback" not in stderr
     with pytest.raises(ProcessLookupError):  # nothing of its session is left

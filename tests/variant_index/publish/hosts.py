@@ -95,7 +95,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < end:
         with socket.socket() as client:
             client.settimeout(10)

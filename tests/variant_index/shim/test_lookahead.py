@@ -51,7 +51,7 @@ class Client:
 
     def __init__(self, server: ShimServer) -> None:
         self._parts = urlsplit(server.index_url)
-        self._connection = http.client.HTTPConnection(self._parts.netloc, timeout=30)
+        self._connection = http.client.HTTPConnection(self._parts.netloc, timeout=60)
 
     def ask(self, name: str) -> bytes:
         self._connection.request("GET", f"{self._parts.path}{name}/", headers={"Accept": JSON_TYPE})
@@ -64,7 +64,7 @@ class Client:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)

@@ -70,7 +70,7 @@ class Running:
             word = base64.b64encode(f"__token__:{password}".encode()).decode()
             sent["Authorization"] = f"Basic {word}"
         sent |= {key.replace("_", "-"): value for key, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=60)
         try:
             connection.request("POST", path, body, sent, encode_chunked=not isinstance(body, bytes))
             response = connection.getresponse()
@@ -99,7 +99,7 @@ class Running:
 
     def raw(self, data: bytes, *, end: bool = True) -> bytes:
         """Send bytes as they are, and return what comes back."""
-        with socket.create_connection(("127.0.0.1", self.server.server_port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", self.server.server_port), timeout=60) as client:
             client.sendall(data)
             if end:
                 client.shutdown(socket.SHUT_WR)

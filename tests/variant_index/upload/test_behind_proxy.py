@@ -47,5 +47,5 @@ def test_any_name_and_path_will_do(tmp_path: Path, prefix: str) -> None:
                 ("/simple/VDemo/", "/simple/vdemo/"),
                 ("/simple/vdemo", "/simple/vdemo/"),
             ):
-                with urllib.request.urlopen(f"{url}{short or '/'}", timeout=20) as answer:
+                with urllib.request.urlopen(f"{url}{short or '/'}", timeout=60) as answer:
                     assert answer.url == f"{url}{whole}"

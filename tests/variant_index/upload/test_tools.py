@@ -241,7 +241,7 @@ def test_options_that_do_not_fit(tmp_path: Path, arguments: list[str], problem: 
         env={key: value for key, value in os.environ.items() if key != "VARIANT_INDEX_UPLOAD_TOKEN"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert (done.returncode, problem in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out").exists()

@@ -50,7 +50,7 @@ def ask(ahead: LookAhead, name: str) -> FetchedProject | None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)

@@ -184,7 +184,7 @@ def test_the_processes_of_a_killed_build_end_with_it(tmp_path: Path) -> None:
     while not list(tmp_path.glob("out/.part-*/*-0/*.whl")):
         assert build.poll() is None
     build.kill()
-    build.communicate(timeout=20)  # ends when every process that has its output has ended
+    build.communicate(timeout=60)  # ends when every process that has its output has ended
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     consistent_pages(tmp_path / "out")
