@@ -217,14 +217,15 @@ class _Build:
         accepted = bool(changes.same)
         for change, states in zip(changes.projects, todo, strict=True):
             fresh = list(islice(readings, len(states)))
+            page = self.store.page(change.name)
             ready = [*known.pop(change.name).values(), *fresh]
-            releases, refused = self._releases(change.name, collect(sorted(ready, key=lambda r: str(r.path))))
+            releases, refused = self._releases(page, collect(sorted(ready, key=lambda r: str(r.path))))
             keep = {(change.name, version) for version in change.unchanged}
             keep |= {refusal.release for refusal in refused if refusal.release is not None}
             plan = plan_project(
                 change.name,
                 releases,
-                self.store.page(change.name),
+                page,
                 keep,
                 self.now,
                 layout=layout,
@@ -248,12 +249,12 @@ class _Build:
         noted = self.notes.files(change)
         return known_files(noted, self.store.page(change.name) if noted else None)
 
-    def _releases(self, name: str, found: Scan) -> tuple[list[Release], list[Refusal]]:
+    def _releases(self, page: ProjectPage | None, found: Scan) -> tuple[list[Release], list[Refusal]]:
         releases, refusals = group_releases(found)
         if self.default_from is not None:
             releases, more = _with_defaults(releases, self.default_from, self.scratch)
             refusals += more
-        conflicts = list(find_conflicts(releases, self.store.page(name), self.store.title))
+        conflicts = list(find_conflicts(releases, page, self.store.title))
         refusals += [refusal for _, refusal in conflicts]
         refused = {refusal.release for refusal in refusals}
         return [release for release in releases if release.key not in refused], refusals

@@ -9,7 +9,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["exchange", "flush"]
+__all__ = ["exchange", "flush", "flush_folders"]
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -71,3 +71,23 @@ def flush(folder: Path) -> None:
             os.close(descriptor)
     elif hasattr(os, "sync"):
         os.sync()
+
+
+def flush_folders(*folders: Path) -> None:
+    """Have what was renamed in folders reach the disk, as far as the system can do that for a folder.
+
+    Raises:
+        OSError: the disk is broken; the names are not safe.
+    """
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+            flush(folder)
+        finally:
+            os.close(descriptor)

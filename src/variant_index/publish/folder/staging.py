@@ -118,21 +118,25 @@ class Staging:
             OSError: they are not; unless the switch had begun, nothing has changed.
         """
         new, old = self._folder / _ROOT, self._out / _ROOT
-        exchange.flush(self._out)
         if not old.exists():
+            exchange.flush(self._out)
             new.rename(old)
             self.switched = True
         else:
             project = self._single_project()
             new, old = (new / project, old / project) if project else (new, old)
             self._link(old, new, f"{PAGES}{project}/" if project else PAGES)
+            exchange.flush(self._out)
             if exchange.exchange(new, old):
                 self.switched = True
             else:
                 self._begin_moving()
                 self.switched = True
                 finish_switch(self._out)
-        exchange.flush(self._out)
+                exchange.flush(self._out)
+                return
+        # All else is on the disk already: what others write on it meanwhile need not be waited for.
+        exchange.flush_folders(new.parent, old.parent)
 
     def _single_project(self) -> str | None:
         """Return the project whose pages are the only ones to change, and stay; None otherwise."""

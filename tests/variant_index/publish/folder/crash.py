@@ -57,7 +57,8 @@ class Disturbance:
     def start(self, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
         """Begin; it ends with `stop`."""
         patch = monkeypatch.setattr if monkeypatch is not None else setattr
-        for module, name in ((os, "write"), (exchange, "exchange"), (exchange, "flush")):
+        calls = ("exchange", "flush", "flush_folders")
+        for module, name in ((os, "write"), *((exchange, name) for name in calls)):
             patch(module, name, self._before(getattr(module, name)))
         if not _armed:
             sys.addaudithook(_hook)

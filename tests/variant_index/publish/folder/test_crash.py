@@ -51,6 +51,7 @@ def tmp_path(tmp_path: Path) -> Iterator[Path]:
 def _no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written survives the process anyhow, and flushing is slow where others write too."""
     monkeypatch.setattr(exchange, "flush", lambda _: None)
+    monkeypatch.setattr(exchange, "flush_folders", lambda *_: None)
 
 
 @dataclass

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+from variant_index.publish.folder import exchange
 from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.plan import Copy, Delete, Put, Step
 from variant_index.publish.store import SourceChangedError, StoreError
@@ -81,6 +84,38 @@ def test_pages_that_no_step_names_stay(tmp_path: Path) -> None:
         "simple/index.html": b"2",
         "simple/robots.txt": b"ours",
     }
+
+
+def test_everything_is_on_the_disk_before_the_switch_and_the_switch_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out(tmp_path, [Put("simple/a/index.html", b"1"), Put("simple/b/index.html", b"1")])
+    called: list[str] = []
+
+    def recorded(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def record(*arguments: object, **options: object) -> object:
+            # Of a descriptor, the folder that it is.
+            what = Path(f"/proc/self/fd/{arguments[0]}").readlink().name if name == "fsync" else name
+            called.append(what)
+            return call(*arguments, **options)
+
+        return record
+
+    for module, name in ((os, "link"), *((exchange, name) for name in exchange.__all__)):
+        monkeypatch.setattr(module, name, recorded(name, getattr(module, name)))
+    synced: list[list[str]] = [[], []]
+    if sys.platform == "linux":
+        monkeypatch.setattr(os, "fsync", recorded("fsync", os.fsync))
+        synced = [["simple", "simple"], [".part", tmp_path.name]]
+    carry_out(tmp_path, [Put("simple/a/index.html", b"22")])
+    assert [re.sub("part-.*", "part", name) for name in called] == [
+        *("flush", "exchange", "flush_folders", *synced[0])
+    ]
+    called.clear()
+    carry_out(tmp_path, [Put("simple/a/index.html", b"333"), Put("simple/index.html", b"3")])
+    assert [re.sub("part-.*", "part", name) for name in called] == [
+        *("link", "flush", "exchange", "flush_folders", *synced[1])
+    ]
 
 
 def test_no_page_changes_before_the_last_step(tmp_path: Path) -> None:
