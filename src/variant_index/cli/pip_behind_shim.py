@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from variant_index.cli.domain_settings import detection_settings
+from variant_index.cli.pip_upstream import PipUpstream, pip_upstream
 from variant_index.clients.pip.arguments import FILES, PipArguments
 from variant_index.clients.pip.configuration import PipConfiguration, read_configuration
 from variant_index.clients.pip.document import PrintedDocument, rewrite_document
@@ -118,13 +119,22 @@ def run_behind_shim(
     command = _read_command(arguments, interpreter, given, say)
     if trusted:
         _trust(command, trusted, say)
+    # Before pip starts, which would say on its own what is wrong with these.
+    upstream = pip_upstream(
+        arguments,
+        command.configuration,
+        command.sources,
+        command.settled,
+        python=interpreter.executable,
+        proxy=command.proxy,
+    )
     endpoint = Endpoint.open()
     proof = evidence(arguments, command.configuration, interpreter.pip_version(), command.target.prefix)
     serving: list[_Serving] = []
     with contextlib.ExitStack() as until_pip_ends:
 
         def serve() -> None:
-            serving.append(until_pip_ends.enter_context(_serving(command, endpoint)))
+            serving.append(until_pip_ends.enter_context(_serving(command, upstream, endpoint)))
 
         @cache
         def folder() -> Path:
@@ -252,10 +262,9 @@ def patience(
 
 
 @contextlib.contextmanager
-def _serving(command: _Command, endpoint: Endpoint) -> Iterator[_Serving]:
-    """Run the shim; what cannot be used of pip's sources is an error."""
+def _serving(command: _Command, upstream: PipUpstream, endpoint: Endpoint) -> Iterator[_Serving]:
+    """Run the shim; certificates that cannot be used are an error."""
     from variant_index.cli.extension_settings import extension_settings
-    from variant_index.cli.pip_upstream import pip_upstream
     from variant_index.clients.pip.expected import expected_pages
     from variant_index.clients.pip.formats import pip_formats
     from variant_index.clients.pip.tags import target_platforms
@@ -264,14 +273,6 @@ def _serving(command: _Command, endpoint: Endpoint) -> Iterator[_Serving]:
     from variant_index.shim.server import ShimServer
 
     arguments, configuration = command.arguments, command.configuration
-    upstream = pip_upstream(
-        arguments,
-        configuration,
-        command.sources,
-        command.settled,
-        python=command.interpreter.executable,
-        proxy=command.proxy,
-    )
     journal = Journal()
     wishes = pip_wishes(arguments, configuration, command.requirements, command.files, os.environ)
     extensions = extension_settings(command.settled, lambda: command.target.executable, wishes)
