@@ -171,6 +171,8 @@ class _Narrowing:
         member, others = order[0], order[1:]
         if member is None:
             return self._with_installed(specifier, others) or self._joint(specifier, others)
+        if not member.releases:
+            return self._joint(specifier, others)
         for verdict in member.releases:
             self._steps += 1
             if self._steps > _MOST_STEPS:

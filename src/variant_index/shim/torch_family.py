@@ -192,7 +192,7 @@ class TorchFamily:
             tags,
             family=torch,
             before=before.decisions if before is not None else None,
-            beside=[self._companion(one, beside[one.name], tags) for one in others],
+            beside=[self._companion(one, beside[one.name], tags, project) for one in others],
             prefer=self._prefer,
             allow_unhashed=self._allow_unhashed,
         )
@@ -214,7 +214,9 @@ class TorchFamily:
             project = self._index.project(first, supported)
             return project, [found for one in asked if (found := one.result()) is not None]
 
-    def _companion(self, project: TorchProject, specifier: SpecifierSet, tags: TargetTags) -> Companion:
+    def _companion(
+        self, project: TorchProject, specifier: SpecifierSet, tags: TargetTags, torch: TorchProject
+    ) -> Companion:
         def is_usable(build: Build) -> bool:
             return (
                 tags.position(build.wheel) is not None
@@ -223,7 +225,7 @@ class TorchFamily:
                 and not build.file.yanked
             )
 
-        return companion(project.name, project.builds, specifier, is_usable)
+        return companion(project.name, project.builds, specifier, is_usable, torch.builds.keys())
 
 
 def present_family(project: FamilyProject, found: Sequence[ProjectFile] = ()) -> Presented:

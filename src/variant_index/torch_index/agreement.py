@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -25,6 +25,7 @@ class FamilyBackend:
         newest: the torch that projects belong to whose versions do not tell: the newest that installers may
             take, or the one that there will be, where that is known. None when none is tied to a backend.
         held_back: torch release -> why installers must not take it by themselves.
+        incomplete: torch releases for which something that will be installed beside it cannot be had.
         settled: the torch releases that are installed or will be, which are followed whether their backend
             fits the machine or not.
     """
@@ -32,18 +33,13 @@ class FamilyBackend:
     by_release: Mapping[Version, Backend]
     newest: Version | None
     held_back: Mapping[Version, str] = field(default_factory=dict)
+    incomplete: frozenset[Version] = frozenset()
     settled: frozenset[Version] = frozenset()
 
     def release(self, name: str, version: Version) -> Version | None:
         """Return the torch release that a release belongs to, None where nothing is known."""
         torch = torch_release(name, version)
-        if torch is None:
-            return self.newest
-        if torch not in self.by_release:
-            # A patch release of one project need not have a twin.
-            minor = [known for known in self.by_release if known.release[:2] == torch.release[:2]]
-            return max(minor, default=torch)
-        return torch
+        return self.newest if torch is None else _twin(torch, self.by_release)
 
     def settle(self, torch: Version, backend: Backend | None) -> FamilyBackend:
         """Return the same for a torch that is installed or will be, whatever was decided for its release.
@@ -53,7 +49,7 @@ class FamilyBackend:
             backend: None where that is not known.
         """
         by_release = self.by_release if backend is None else {**self.by_release, torch: backend}
-        return FamilyBackend(by_release, torch, self.held_back, self.settled | {torch})
+        return replace(self, by_release=by_release, newest=torch, settled=self.settled | {torch})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +64,15 @@ class Offer:
     backends: frozenset[Backend | None]
     is_tied: bool
 
-    def fits(self, torch: Backend) -> tuple[bool, bool]:
-        """Tell whether it can be had for torch's backend, and whether for that or one of its toolkit."""
+    def fits(self, torch: Backend) -> tuple[bool, bool, bool]:
+        """Tell whether it can be had beside torch's backend at all, for the very same, for its toolkit."""
         same = None in self.backends or torch in self.backends
-        return same, same or any(one is not None and works_with(one, torch) for one in self.backends)
+        near = same or any(one is not None and works_with(one, torch) for one in self.backends)
+        return self.goes_with(torch), same, near
+
+    def goes_with(self, torch: Backend | None) -> bool:
+        """Tell whether it can be had together with torch's backend at all."""
+        return any(torch is None or goes_with(one, torch) for one in self.backends)
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,9 @@ class Companion:
     by_release: Mapping[Version | None, frozenset[Backend | None]]
 
     def offer(self, torch: Version) -> Offer:
-        """Return what goes with a torch release."""
-        if (exact := self.by_release.get(torch)) is not None:
-            return Offer(exact, is_tied=True)
-        # A patch release of torch need not have a twin.
-        near = [one for one in self.by_release if one is not None and one.release[:2] == torch.release[:2]]
-        if near:
-            return Offer(self.by_release[max(near)], is_tied=True)
-        return Offer(self.by_release.get(None, frozenset()), is_tied=False)
+        """Return what goes with a torch release; for one that no release belongs to what belongs to none."""
+        tied = self.by_release.get(torch)
+        return Offer(self.by_release.get(None, frozenset()) if tied is None else tied, tied is not None)
 
 
 def companion(
@@ -101,6 +97,7 @@ def companion(
     builds: Mapping[Version, Iterable[Build]],
     specifier: SpecifierSet,
     is_usable: Callable[[Build], bool],
+    torch: Collection[Version],
 ) -> Companion:
     """Return what a project offers to each torch release.
 
@@ -109,17 +106,28 @@ def companion(
         builds: its wheels by public version.
         specifier: the versions that may be taken.
         is_usable: whether a wheel may be taken at all here.
+        torch: the torch releases that there are.
     """
-    found: dict[Version | None, set[Backend | None]] = {}
+    exact: dict[Version | None, set[Backend | None]] = {}
+    near: dict[Version | None, set[Backend | None]] = {}
     for version, wheels in builds.items():
         backends = {
             build.backend
             for build in wheels
             if specifier.contains(build.version, prereleases=True) and is_usable(build)
         }
-        if backends:
-            found.setdefault(torch_release(name, version), set()).update(backends)
-    return Companion({torch: frozenset(backends) for torch, backends in found.items()})
+        release = torch_release(name, version)
+        if backends and (release is None or release in torch):
+            exact.setdefault(release, set()).update(backends)
+        elif backends and release is not None:
+            near.setdefault(_twin(release, torch), set()).update(backends)
+    return Companion({one: frozenset(backends) for one, backends in {**near, **exact}.items()})
+
+
+def _twin(torch: Version, known: Iterable[Version]) -> Version:
+    """Return a torch release, the newest of its minor version where there is none with its patch number."""
+    near = [one for one in known if one.release[:2] == torch.release[:2]]
+    return torch if torch in near else max(near, default=torch)
 
 
 def common_backend(ranking: Sequence[Backend | None], beside: Iterable[Offer]) -> Backend | None:
@@ -139,7 +147,7 @@ def common_backend(ranking: Sequence[Backend | None], beside: Iterable[Offer]) -
     def fit(backend: Backend) -> tuple[int, ...]:
         tied = [offer.fits(backend) for offer in offers if offer.is_tied]
         loose = [offer.fits(backend) for offer in offers if not offer.is_tied]
-        return tuple(sum(fits[how] for fits in group) for group in (tied, loose) for how in (0, 1))
+        return tuple(sum(fits[how] for fits in group) for group in (tied, loose) for how in (0, 1, 2))
 
     return max((one for one in ranking if one is not None and one.kind == best.kind), key=fit)
 

@@ -29,7 +29,8 @@ def family_backend(torch: Sequence[ReleaseDecision]) -> FamilyBackend:
     free = [decision.version for decision in torch if decision.held_back is None and decision.version in tied]
     final = [version for version in free if not version.is_prerelease]
     held = {one.version: one.held_back for one in torch if one.held_back is not None}
-    return FamilyBackend(tied, next(iter(final or free), None), held)
+    incomplete = frozenset(one.version for one in torch if not one.is_complete)
+    return FamilyBackend(tied, next(iter(final or free), None), held, incomplete)
 
 
 def decide(
@@ -101,17 +102,19 @@ def _hold_back(
     def is_tied(version: Version) -> bool:
         return torch_release(name, version) is not None
 
-    def can_be_had(version: Version) -> bool:
-        torch = family.release(name, version) if family is not None else None
-        return family is None or torch is None or torch in family.by_release
+    def can_be_had(decision: ReleaseDecision) -> bool:
+        if family is None:
+            return decision.is_complete
+        torch = torch_release(name, decision.version)
+        return torch is None or (torch in family.by_release and torch not in family.incomplete)
 
     known = {one.version: one for one in decisions}
     known |= {one.version: one for one in before if is_tied(one.version)}
     better = held_back(
         {
-            one.version: one.uses_hardware
+            one.version: one.uses_hardware and can_be_had(one)
             for one in known.values()
-            if one.backend is not None and one.agrees and can_be_had(one.version)
+            if one.backend is not None and one.agrees
         }
     )
     found = []

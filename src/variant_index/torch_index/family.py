@@ -51,6 +51,8 @@ def torch_release(name: str, version: Version) -> Version | None:
     if name == "torchaudio":
         return Version(version.public) if major else _torch_1(minor, version)
     if name == "torchvision" and not major:
+        if version.release == (0, 15, 1):  # there is no 0.15.0
+            return Version("2.0.0")
         _, dot, rest = version.public.partition(".")[2].partition(".")
         return Version(f"2.{minor - 15}{dot}{rest}") if minor >= 15 else _torch_1(minor - 1, version)
     return None

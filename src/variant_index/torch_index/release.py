@@ -57,6 +57,7 @@ class ReleaseDecision:
         reason: why the backend was chosen, one line.
         held_back: why installers must not take this release by themselves, None where they may.
         agrees: whether its backend goes with that of the torch it belongs to.
+        is_complete: of torch, whether what will be installed beside it can be had for it.
     """
 
     version: Version
@@ -67,6 +68,7 @@ class ReleaseDecision:
     reason: str
     held_back: str | None = None
     agrees: bool = True
+    is_complete: bool = True
 
     @property
     def uses_hardware(self) -> bool:
@@ -154,7 +156,14 @@ class ReleaseJudge:
             Verdict(build, None, None, self._refusal(build)) for build in everything if id(build) not in kept
         )
         return ReleaseDecision(
-            self.version, backend, chosen, tuple(pinnable), refused, reasons[label], agrees=agrees
+            self.version,
+            backend,
+            chosen,
+            tuple(pinnable),
+            refused,
+            reasons[label],
+            agrees=agrees,
+            is_complete=all(offer.goes_with(backend) for offer in self.beside),
         )
 
     @property

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from tests.making import make_wheel
+from tests.variant_index.shim.serving import running_shim
 from tests.variant_index.torch_index.fake_torch import (
+    FakeTorch,
     cpu_machine,
     cuda_machine,
     intel_machine,
     rocm_machine,
 )
+from tests.variant_index.upstream.fake_index import HTML_TYPE, FakeIndex
 from variant_index.extensions.asked import read_asked
 from variant_index.extensions.coupling import read_coupling
 from variant_index.extensions.decide import ExtensionWheel, match_builds
@@ -34,6 +45,7 @@ from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.backends import Backend, parse_backend
 from variant_index.torch_index.builds import Build
 from variant_index.torch_index.reader import TorchIndex, TorchProject
+from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.source import Source
 
 TAG = "cp312-cp312-linux_x86_64"
@@ -249,10 +261,33 @@ def go_together(one: Backend, other: Backend) -> bool:
     return one.kind == other.kind and one.version[0] == other.version[0]
 
 
+def can_be_had(world: World, names: Sequence[str], usable: frozenset[str]) -> bool:
+    """Tell whether any releases of projects go together on a machine, by trying all."""
+    fitting = usable | {"cpu"}
+    for torch, folders in world.projects["torch"].items():
+        for leading in map(parse_backend, fitting.intersection(folders)):
+            assert leading is not None
+            if all(
+                any(
+                    torch_of(name, release) in (None, torch)
+                    and any(
+                        one.kind == "cpu" or go_together(one, leading)
+                        for one in map(parse_backend, fitting.intersection(backends))
+                        if one is not None
+                    )
+                    for release, backends in world.projects[name].items()
+                )
+                for name in names
+                if name != "torch"
+            ):
+                return True
+    return False
+
+
 cases = worlds().flatmap(lambda world: st.tuples(st.just(world), commands(world)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cases, st.sampled_from(sorted(MACHINES)))
 def test_one_run_has_one_backend(case: tuple[World, Command], name: str) -> None:
     world, command = case
@@ -289,7 +324,20 @@ def test_one_run_has_one_backend(case: tuple[World, Command], name: str) -> None
         assert {backend(version) for one, version in chosen.items() if one != "torchao"} == {leading}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
+@given(
+    worlds(),
+    st.permutations(["torch", "torchvision", "torchaudio"]),
+    st.sampled_from(sorted(MACHINES)),
+)
+def test_what_goes_together_is_found(world: World, names: Sequence[str], name: str) -> None:
+    machine, usable = MACHINES[name]
+    for asked in (names, names[:2]):
+        run = Run(world, Command(dict.fromkeys(asked, "")), machine)
+        assert (run.resolve() is not None) == can_be_had(world, asked, usable)
+
+
+@settings(max_examples=80, deadline=None)
 @given(cases, st.sampled_from(sorted(MACHINES)))
 def test_extensions_go_with_the_torch_of_the_same_run(case: tuple[World, Command], name: str) -> None:
     world, command = case
@@ -322,3 +370,93 @@ def test_extensions_go_with_the_torch_of_the_same_run(case: tuple[World, Command
     assert set(matched.chosen) <= suitable
     assert bool(matched.chosen) == bool(suitable)
     assert (matched.warning is not None) == (bool(wheels) and not suitable)
+
+
+ANY = "py3-none-any"
+
+
+def random_world(chance: random.Random) -> World:
+    """Return an index in which most members have most backends, with triton for all of them."""
+
+    def releases(versions: Sequence[str]) -> dict[str, list[str]]:
+        kept = [one for one in versions if chance.random() < 0.8] or [versions[0]]
+        return {one: [folder for folder in FOLDERS if chance.random() < 0.7] or ["cpu"] for one in kept}
+
+    projects = {
+        "torch": releases(TORCHES),
+        "torchvision": releases([version_of("torchvision", one) for one in TORCHES]),
+        "torchaudio": releases(TORCHES),
+        "torchao": releases(AO),
+    }
+    folders = ("cpu", "cu118", "cu126", "cu130")
+    couples = [(minor, folder) for minor in ("2.8", "2.9", "2.10") for folder in folders]
+    return World(projects, couples)
+
+
+@pytest.mark.parametrize(
+    ("seed", "asked"),
+    [
+        (1, ["torch", "torchvision", "torchaudio", "torchao", "det"]),
+        (2, ["torchvision", "det"]),
+        (3, ["torch<2.10", "torchaudio", "det"]),
+        (4, ["torchao", "torch==2.9.0", "torchvision", "det"]),
+        (5, ["det", "torchaudio", "torchvision"]),
+    ],
+)
+def test_pip_gets_what_goes_together(tmp_path: Path, seed: int, asked: Sequence[str]) -> None:
+    chance = random.Random(seed)
+    world = random_world(chance)
+    machine, usable = MACHINES[chance.choice(["Ada, CUDA 12", "Ada, CUDA 13", "no GPU"])]
+    with FakeTorch(tmp_path / "torch") as torch, FakeIndex() as index:
+        for name, releases in world.projects.items():
+            for version, folders in releases.items():
+                needed = torch_of(name, version)
+                requires = ["triton"] if name == "torch" else [f"torch=={needed}"] if needed else []
+                for folder in folders:
+                    torch.add(folder, f"{name}-{version}+{folder}-{ANY}.whl", requires_dist=requires)
+        torch.add("", f"triton-3.5.0-{ANY}.whl")
+        torch.publish(FOLDERS)
+        builds = [f"det-0.6+pt{minor}.0{folder}-{ANY}.whl" for minor, folder in world.extension]
+        wheels = [index.add_file(make_wheel(tmp_path / "files", build)) for build in builds]
+        index.add_project("det", wheels, HTML_TYPE)
+        known = read_asked(Wishes(tuple(asked)), dict)
+        with running_shim(
+            index.url,
+            machine=lambda: machine,
+            extensions=ExtensionSettings(asked=lambda: known),
+            torch=TorchSettings(Source(torch.url), tuple(filter(None, map(parse_backend, FOLDERS)))),
+        ) as shim:
+            options = [
+                "--dry-run",
+                "-I",
+                "-q",
+                "--report",
+                "-",
+                "--no-cache-dir",
+                "--index-url",
+                shim.index_url,
+            ]
+            done = subprocess.run(
+                [sys.executable, "-m", "pip", "install", *options, *asked],
+                env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull},
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+    assert done.returncode == 0, done.stderr
+    chosen = {
+        one["metadata"]["name"]: Version(one["metadata"]["version"])
+        for one in json.loads(done.stdout)["install"]
+    }
+    leading = backend(chosen["torch"])
+    det = read_coupling(str(chosen["det"]), "")
+    assert det is not None
+    assert det.torch[:2] == chosen["torch"].release[:2]
+    assert go_together(backend(Version(f"1+{det.backend}")), leading)
+    tied = [name for name in ("torch", "torchvision", "torchaudio") if name in chosen]
+    offered = [set(world.projects[name][chosen[name].public]) for name in tied]
+    if common := usable.intersection(*offered):
+        assert leading.folder in common
+        assert {backend(chosen[name]) for name in tied} == {leading}
+    if "torchao" in chosen:
+        assert go_together(backend(chosen["torchao"]), leading) or backend(chosen["torchao"]).kind == "cpu"

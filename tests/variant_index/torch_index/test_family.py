@@ -28,6 +28,7 @@ def test_ordinary_names_are_not_of_the_family(name: str) -> None:
         ("torchvision", "0.25.0.dev20251001+cu130", "2.10.0.dev20251001"),
         ("torchvision", "0.22.0+966da7e", "2.7.0"),
         ("torchvision", "0.14.1", "1.13.1"),
+        ("torchvision", "0.15.1+cu118", "2.0.0"),
         ("torchaudio", "0.13.1+cu117", "1.13.1"),
         ("torchvision", "0.5.0", None),
         ("torchvision", "1.0", None),
