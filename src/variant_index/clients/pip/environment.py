@@ -39,7 +39,7 @@ def child_settings(
 ) -> ChildSettings:
     """Return settings under which pip has the shim as its only source and is otherwise as configured.
 
-    Measured with pip 22.3 to 26.3: variables win over every file, but an empty one counts as unset. A
+    Measured with pip 22.0 to 26.3: variables win over every file, but an empty one counts as unset. A
     blank, in contrast, is a list without items, so it undoes the sources of all files. Only `--isolated`
     and a proxy from a file need more, a configuration file: pip reads no variables when isolated, and
     has no word for "no proxy". It carries over what the user's files say.

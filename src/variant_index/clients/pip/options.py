@@ -1,4 +1,4 @@
-"""The options of pip's installing commands (pip 22.3 to 26.3): which take a value, their short names.
+"""The options of pip's installing commands (pip 22.0 to 26.3): which take a value, their short names.
 
 Without them `--target -i` could not be told from `-i`. An option that a newer pip adds counts as a flag.
 """

@@ -1,4 +1,4 @@
-"""The options that pip knows in requirements files (pip 22.3 to 26.3), read by the parser that pip uses."""
+"""The options that pip knows in requirements files (pip 22.0 to 26.3), read by the parser that pip uses."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ def pip_sources(
 
     Measured with pip 22.3 to 26.3: an `--index-url` in a file replaces every index that was named before,
     on the command line too, a `--no-index` all that come after as well, and the other options add to them.
+    (Before 22.3 an index that comes after a `--no-index` counts again; here it does for none.)
 
     Args:
         configuration: what pip's files and variables say.
