@@ -268,10 +268,10 @@ def test_encodings(data: bytes, index: str, tmp_path: Path, pip: PipReader) -> N
 def test_a_pipe_is_read_once_and_copied(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = threading.Thread(target=path.write_text, args=("torch\n",))
+    writer = threading.Thread(target=path.write_text, args=("torch\n",), daemon=True)
     writer.start()
     found = read_requirements([str(path)], {})
-    writer.join(5)
+    writer.join(60)
     ((_, copy),) = file_options(led(found, ["-r", str(path)], tmp_path / "ours").arguments.passed)
     assert Path(copy).read_text(encoding="utf-8-sig") == "torch\n"
 
