@@ -56,6 +56,27 @@ def test_values_and_origins(
     assert "secretword" not in out + text
 
 
+def test_a_variable_that_variantlib_reads_too(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown() -> tuple[object, list[str]]:
+        assert main(["config", "--json"]) == 0
+        settings = ConfigReport.model_validate_json(capsys.readouterr().out).settings
+        return next((one.value, one.origins) for one in settings if one.key == "abi-dependency")
+
+    monkeypatch.delenv("VARIANT_ABI_DEPENDENCY", raising=False)
+    assert shown() == (None, ["default"])
+    (project / "variant-index.toml").write_text("abi-dependency = 'torch==2.8.0'")
+    assert shown() == ("torch==2.8.0", [f"{project / 'variant-index.toml'}: abi-dependency"])
+    monkeypatch.setenv("VARIANT_ABI_DEPENDENCY", "torch==2.9.0+cu128,numpy==2.3")
+    assert shown() == ("torch==2.9.0+cu128,numpy==2.3", ["VARIANT_ABI_DEPENDENCY"])
+    (project / "variant-index.toml").write_text("abi-dependency = 'torch'")
+    monkeypatch.delenv("VARIANT_ABI_DEPENDENCY")
+    assert main(["explain", "thing", "--machine", "cpu", "--no-index"]) == 2
+    err = capsys.readouterr().err
+    assert f"error: {project / 'variant-index.toml'}: abi-dependency: 'torch' is no version" in err
+
+
 def test_an_ignored_file_is_shown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = project / "variant-index.toml"
     path.write_text("prefer = 'version'")

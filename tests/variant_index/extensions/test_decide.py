@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from variant_index.extensions.coupling import read_coupling
@@ -162,3 +163,36 @@ def test_the_installed_torch_is_read_from_text(
 
 def test_a_version_that_is_none_is_no_torch() -> None:
     assert torch_from_files("not-a-version", "", "") is None
+
+
+def test_builds_for_other_platforms_are_held_back_like_those_for_this_one() -> None:
+    wheels = [
+        wheel("1.0+pt2.9.0cu128"),
+        wheel("1.0+pt2.9.0cu128", "win", None),
+        wheel("1.0+pt2.9.0cu130", "win", None),
+        wheel("0.9+pt2.8.0cu128"),
+        wheel("0.9+pt2.9.0cu128", "win", None),
+        wheel("0.8+pt2.8.0cu128", "win", None),
+    ]
+    matched = match_builds("a", wheels, CU128)
+    assert list(matched.chosen) == ["a-1.0+pt2.9.0cu128-cp312.whl"]
+    assert list(matched.yanked) == ["a-1.0+pt2.9.0cu130-win.whl"]
+    assert matched.hidden == {"a-0.9+pt2.8.0cu128-cp312.whl", "a-0.9+pt2.9.0cu128-win.whl"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("", f"a 1.1 has no build for {CU128}; there are builds for torch 2.10.0 (cu130)"),
+        ("<1.1", None),
+        ("==1.1", f"a==1.1: no build for {CU128}; there are builds for torch 2.10.0 (cu130)"),
+        ("==0.9", f"a==0.9: no build for {CU128}; there are builds for torch 2.8.0 (cu128)"),
+        ("==7", None),
+    ],
+)
+def test_what_is_said_is_about_what_is_asked_for(asked: str, said: str | None) -> None:
+    wheels = [wheel("1.1+pt2.10.0cu130"), wheel("1.0+pt2.9.0cu128"), wheel("0.9+pt2.8.0cu128")]
+    matched = match_builds("a", wheels, CU128, SpecifierSet(asked))
+    assert (matched.warning or matched.note) == said
+    unknown = match_builds("a", wheels, None, SpecifierSet(asked))
+    assert (unknown.warning is None) == (asked == "==7")
