@@ -148,7 +148,7 @@ class Workshop:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=100,
+            timeout=300,
         )
         self.last = f"$ {' '.join(map(str, command))}\n{done.stdout}(status {done.returncode})\n"
         return done.returncode
