@@ -261,6 +261,18 @@ def go_together(one: Backend, other: Backend) -> bool:
     return one.kind == other.kind and one.version[0] == other.version[0]
 
 
+def test_what_would_keep_an_installed_torch_that_it_does_not_go_with_is_held_back() -> None:
+    releases = {"2.8.0": ["cu126"], "2.9.0": ["cu126"]}
+    vision = {"0.23.0": ["cu126"], "0.24.0": ["cu126"]}
+    world = World({"torch": releases, "torchvision": vision, "torchaudio": {}, "torchao": {}})
+    machine, _ = MACHINES["Ada, CUDA 12"]
+    run = Run(world, Command({"torchvision": ""}, installed="2.9.0+rocm6.4"), machine)
+    assert run.resolve() == {"torchvision": Version("0.23.0+cu126"), "torch": Version("2.8.0+cu126")}
+    expected = run.expected.build(machine.supported(), TAGS)
+    assert expected is not None
+    assert expected.version == Version("2.8.0+cu126")
+
+
 def can_be_had(world: World, names: Sequence[str], usable: frozenset[str]) -> bool:
     """Tell whether any releases of projects go together on a machine, by trying all."""
     fitting = usable | {"cpu"}

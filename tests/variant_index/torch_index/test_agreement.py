@@ -150,6 +150,15 @@ def test_the_torch_that_there_will_be_is_followed_even_where_the_machine_could_d
     assert labels(settled(known, v2_8_0="cpu")) == {"0.24.0": "cpu held back", "0.23.0": "cpu"}
 
 
+def test_what_is_installed_does_not_decide_which_releases_use_the_machine() -> None:
+    known = family(ADA_13, releases({"2.9.0": ["cpu", "cu126"], "2.10.0": ["cpu", "cu126"]}))
+    vision = releases({"0.24.0": ["cpu", "cu126"], "0.25.0": ["cpu"]}, "torchvision")
+    before = decide("torchvision", vision, ADA_13.supported(), TAGS, family=known)
+    beside_cpu = known.settle(Version("2.9.0"), parse_backend("cpu"))
+    found = decide("torchvision", vision, ADA_13.supported(), TAGS, family=beside_cpu, before=before)
+    assert labels({str(one.version): one for one in found}) == {"0.25.0": "cpu held back", "0.24.0": "cpu"}
+
+
 def test_what_does_not_go_with_torch_is_held_back_and_says_so() -> None:
     only_126 = releases({"0.24.0": ["cu126"]}, "torchvision")
     found = decided(only_126, ADA_13, name="torchvision", family=family(ADA_13, releases(TORCH)))
