@@ -5,6 +5,7 @@ Extensions are chosen for it, and what of the torch family does not tell its tor
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,6 +56,8 @@ class ExpectedTorch:
         self.settings = settings
         self._family = family
         self._requirements = requirements
+        self._lock = threading.Lock()
+        self._last: tuple[tuple[object, ...], SpecifierSet] | None = None
 
     def build(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
         """Return the torch, None where it cannot be known.
@@ -75,8 +78,7 @@ class ExpectedTorch:
         specifier = asked.specifier(TORCH)
         if moving and self._requirements is not None and (torch := project(TORCH)) is not None:
             members = {name: found for name in moving if (found := project(name)) is not None}
-            narrowing = _Narrowing(asked, torch, installed, self._requirements)
-            specifier = narrowing.with_members(members)
+            specifier = self._narrowed(asked, torch, installed, members)
         if installed is not None and specifier.contains(installed.version, prereleases=True):
             return installed
         kept = asked.kept.get(TORCH)
@@ -86,6 +88,25 @@ class ExpectedTorch:
             return build
         torch = project(TORCH)
         return None if torch is None else _to_be_installed(specifier, asked, torch)
+
+    def _narrowed(
+        self,
+        asked: Asked,
+        torch: FamilyProject,
+        installed: TorchBuild | None,
+        members: Mapping[str, FamilyProject],
+    ) -> SpecifierSet:
+        """Return what the command says of torch; found out again only when anything of it changes."""
+        assert self._requirements is not None
+        inputs = (asked, torch, installed, members)
+        with self._lock:
+            last = self._last
+        if last is not None and last[0] == inputs:
+            return last[1]
+        specifier = _Narrowing(asked, torch, installed, self._requirements).with_members(members)
+        with self._lock:
+            self._last = inputs, specifier
+        return specifier
 
     def staying(self) -> TorchBuild | None:
         """Return the installed torch, if it stays unless something that is installed needs another."""

@@ -81,7 +81,7 @@ class TorchFamily:
         self._lock = threading.Lock()
         self._expected: ExpectedTorch | None = None
         self._torch: tuple[FamilyProject, FamilyBackend] | None = None
-        self._known: dict[tuple[str, str], tuple[object, FamilyProject]] = {}
+        self._known: dict[tuple[str, str], tuple[tuple[object, ...], FamilyProject]] = {}
 
     def follow(self, expected: ExpectedTorch) -> None:
         """Let decisions follow the torch that there will be; to be said before anything is asked."""
@@ -132,7 +132,13 @@ class TorchFamily:
         self, name: str, supported: Properties, tags: TargetTags, *, foreseen: bool
     ) -> FamilyProject | None:
         _, family = self._decided_torch(supported, tags)
-        before = self._decide((name, ""), supported, tags, family)
+        with self._lock:
+            known = self._known.get((name, ""))
+        before: FamilyProject | None
+        if not foreseen and known is not None and known[0][1] == family:
+            before = known[1]  # pages are not read again for the sake of others
+        else:
+            before = self._decide((name, ""), supported, tags, family)
         if self._expected is None or before is None or is_backend_free(name):
             return before
         builds = [self._expected.staying()]
