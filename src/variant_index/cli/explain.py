@@ -199,7 +199,7 @@ def _explainer(
     if family is not None:
         family.follow(expected)
     return Explainer(
-        Upstream(options.sources(), network, routing),
+        Upstream(options.sources(), network, routing, allow_unhashed=torch.allow_unhashed),
         SidecarReader(network),
         WheelVerifier(wheels),
         MarkerSettler(wheels, network),

@@ -55,7 +55,7 @@ Examples:
     epilog=_EPILOG,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@setting_options(*DETECTION, "torch-index", "prefer", "route", "merge", "keep-address")
+@setting_options(*DETECTION, "torch-index", "allow-unhashed", "prefer", "route", "merge", "keep-address")
 @trust_option
 @click.option(
     "--allow-loopback-lock",

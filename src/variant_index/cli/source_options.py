@@ -35,7 +35,7 @@ SOURCES: Final = (
 )
 """The settings of `SourceOptions`."""
 
-_WITHOUT_OPTION: Final = ("torch-backends", "allow-unhashed")
+_WITHOUT_OPTION: Final = ("torch-backends",)
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ SETTINGS: Final = (
     Setting(
         "allow-unhashed",
         "flag",
-        "Take wheels that PyTorch's index lists without a hash, so that nothing checks their bytes.",
+        "Take files that an index elsewhere lists without a hash, so that nothing checks their bytes.",
         _INSTALLING,
         default=False,
         changes_sources=True,

@@ -39,6 +39,7 @@ from variant_index.upstream.project import PREFER_HTML, PREFER_JSON, FetchedProj
 from variant_index.upstream.recent import Recent, SharedAnswers
 from variant_index.upstream.releases import Releases, group_releases
 from variant_index.upstream.sidecar import SidecarReader
+from variant_index.upstream.unhashed import lists_hashes
 
 if TYPE_CHECKING:
     from variant_index.model.document import VariantsDocument
@@ -148,7 +149,7 @@ class Catalog:
         self._needs_login = needs_login
         self._lock = threading.Lock()
         self._pages: Recent[tuple[bytes, Page]] = Recent(_KEPT_BYTES)
-        self._sorted: Recent[tuple[bytes, ProjectPage, Releases]] = Recent(_KEPT_BYTES)
+        self._sorted: Recent[tuple[bytes, ProjectPage, Releases, tuple[str, ...]]] = Recent(_KEPT_BYTES)
         self._shared: SharedAnswers[Page | None] = SharedAnswers()
         self._target: tuple[Properties, TargetTags] | VariantIndexError | None = None
         self._answered: frozenset[str] = frozenset()
@@ -210,6 +211,8 @@ class Catalog:
         """Tell whether nothing is to be added to or changed in what the index sent."""
         if fetched.index and self._needs_login(fetched.index.url):
             return False
+        if not (fetched.allow_unhashed or lists_hashes(raw)):
+            return False
         return _is_plain(raw, form, html=html) and not self._extensions.may_be_on(raw.body)
 
     def _render(self, decided: _Decided, form: str) -> Page:
@@ -220,7 +223,8 @@ class Catalog:
         return Page(f"{form}; charset=utf-8", render_html(page))
 
     def _present(self, fetched: FetchedProject) -> _Decided:
-        page, releases = self._read(fetched)
+        page, releases, left_out = self._read(fetched)
+        self._journal.warn(left_out)
         if not releases.with_variants:
             presented = present(page, releases, {}, {}, TargetTags(()))
             matched = self._matched(presented, fetched, releases)
@@ -254,14 +258,17 @@ class Catalog:
             presented = with_every_variant(presented, releases, settled.hidden)
         return _Decided(self._matched(presented, fetched, releases), settled.documents, settled.spliced)
 
-    def _read(self, fetched: FetchedProject) -> tuple[ProjectPage, Releases]:
-        """Read and sort a page; what is not of one index alone, or of a folder, anew each time."""
+    def _read(self, fetched: FetchedProject) -> tuple[ProjectPage, Releases, tuple[str, ...]]:
+        """Read and sort a page; what is not of one index alone, or of a folder, anew each time.
+
+        The last part says what was left out.
+        """
         raw = fetched.raw
         if raw is None or fetched.found or fetched.more or _is_local(raw):
-            return fetched.page, group_releases(fetched.page)
+            return fetched.page, group_releases(fetched.page), fetched.left_out
         known = self._sorted.get(fetched.name)
         if known is None or known[0] is not raw.body:
-            known = raw.body, fetched.page, group_releases(fetched.page)
+            known = raw.body, fetched.page, group_releases(fetched.page), fetched.left_out
             self._sorted.put(fetched.name, known, _SORTED_SHARE * len(raw.body))
         return known[1:]
 

@@ -280,7 +280,10 @@ class Explainer:
             origin_of(fetched, winner.file if winner is not None else None),
             verdict.newer if verdict else passed_over(specifier, grouped.by_version, None, {}),
             platforms,
-            (*fetched.problems, *fetched.page.problems, *coupled.warnings, *documents.problems, *problems),
+            (
+                *(*fetched.problems, *fetched.left_out, *fetched.page.problems),
+                *(*coupled.warnings, *documents.problems, *problems),
+            ),
             (*coupled.notes, *hints),
             _markers(settled, winner),
             tuple(

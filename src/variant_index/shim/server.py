@@ -106,7 +106,9 @@ class ShimServer:
         wheels = LocalWheels()
         reader, hashes = WheelReader(network), NewHashes(network)
         verifier = WheelVerifier(reader)
-        upstream, sidecars = Upstream(sources, network, routing), SidecarReader(network)
+        allow_unhashed = torch is not None and torch.allow_unhashed
+        upstream = Upstream(sources, network, routing, allow_unhashed=allow_unhashed)
+        sidecars = SidecarReader(network)
         settler = MarkerSettler(reader, network)
         # Who answers under several names cannot know by which one a client reaches it.
         here = "../../f/" if targets is not None else f"http://{endpoint.authority}/{endpoint.token}/f/"

@@ -31,7 +31,8 @@ class TorchSettings:
         source: the folder above the backend folders; None when the torch family comes from the user's index.
         backends: the folders to read; empty for those that PyTorch has.
         prefer: `hardware` or `version`, for all projects.
-        allow_unhashed: whether wheels that PyTorch's index lists without a hash may be used.
+        allow_unhashed: whether files that an index elsewhere lists without a hash may be used, for all
+            projects.
     """
 
     source: Source | None = None

@@ -14,6 +14,7 @@ from variant_index.upstream.local import list_folder, local_path, read_page_file
 from variant_index.upstream.network import Network
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.source import Source
+from variant_index.upstream.unhashed import left_out_line, split_unhashed
 
 __all__ = ["FindLinks"]
 
@@ -21,9 +22,10 @@ __all__ = ["FindLinks"]
 class FindLinks:
     """All find-links locations of a run; each is read once, when the first project is asked for."""
 
-    def __init__(self, sources: Sequence[Source], network: Network) -> None:
+    def __init__(self, sources: Sequence[Source], network: Network, *, allow_unhashed: bool = False) -> None:
         self._sources = sources
         self._network = network
+        self._allow_unhashed = allow_unhashed
         self._lock = threading.Lock()
         self._files: dict[str, list[ProjectFile]] | None = None
         self._problems: list[str] = []
@@ -32,7 +34,8 @@ class FindLinks:
         """Return the files of a project (`name` in normal form), in the order of the locations.
 
         The second part says what was ignored, one printable line each: locations of this machine that
-        are not there (pip ignores them too) and entries of pages that break a rule.
+        are not there (pip ignores them too), entries of pages that break a rule, and files elsewhere that no
+        hash can check.
 
         Raises:
             UpstreamError: a location cannot be read.
@@ -42,7 +45,10 @@ class FindLinks:
         with self._lock:
             if self._files is None:
                 self._files = self._read()
-        return tuple(self._files.get(name, ())), tuple(self._problems)
+        found = self._files.get(name, [])
+        kept, left = (found, []) if self._allow_unhashed else split_unhashed(found)
+        more = [left_out_line(name, left)] if left else []
+        return tuple(kept), (*self._problems, *more)
 
     def _read(self) -> dict[str, list[ProjectFile]]:
         found: dict[str, list[ProjectFile]] = {}

@@ -18,6 +18,7 @@ from variant_index.upstream.network import Network, UnreachableError
 from variant_index.upstream.page import RawPage
 from variant_index.upstream.routing import Routing
 from variant_index.upstream.source import Source
+from variant_index.upstream.unhashed import left_out_line, split_unhashed
 
 __all__ = ["PREFER_HTML", "PREFER_JSON", "FetchedProject", "Upstream"]
 
@@ -49,6 +50,7 @@ class FetchedProject:
         more: the pages of further indexes, where the user has them merged.
         route: the pattern by which the user sends the project to `index` alone; empty for none.
         merged: the indexes of all pages, where the user has them merged; empty otherwise.
+        allow_unhashed: whether files that no hash can check are listed as well.
     """
 
     name: str
@@ -59,6 +61,7 @@ class FetchedProject:
     more: tuple[RawPage, ...] = ()
     route: str = ""
     merged: tuple[Source, ...] = ()
+    allow_unhashed: bool = False
 
     @cached_property
     def page(self) -> ProjectPage:
@@ -67,14 +70,28 @@ class FetchedProject:
         Raises:
             PageError: an index sent something that is not a page.
         """
+        return self._sifted[0]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What of the page is left out because no hash could check it, one printable line or none."""
+        unhashed = self._sifted[1]
+        return (left_out_line(self.name, unhashed),) if unhashed else ()
+
+    @cached_property
+    def _sifted(self) -> tuple[ProjectPage, list[ProjectFile]]:
         listed = ProjectPage(self.name, ())
         if self.raw is not None:
             listed = self._parse(self.raw)
         for raw in self.more:
             listed = _merged(listed, self._parse(raw))
+        unhashed: list[ProjectFile] = []
+        if not self.allow_unhashed:
+            kept, unhashed = split_unhashed(listed.files)
+            listed = ProjectPage(self.name, tuple(kept), listed.problems) if unhashed else listed
         known = {file.filename for file in self.found}
         files = [file for file in listed.files if file.filename not in known] if known else listed.files
-        return ProjectPage(self.name, (*self.found, *files), listed.problems)
+        return ProjectPage(self.name, (*self.found, *files), listed.problems), unhashed
 
     def index_of(self, file: ProjectFile) -> Source | None:
         """Return the index whose page lists a file of `page`; None for a file of a find-links location."""
@@ -91,11 +108,31 @@ class FetchedProject:
 class Upstream:
     """The user's sources in their order; safe to share between threads."""
 
-    def __init__(self, sources: Sequence[Source], network: Network, routing: Routing | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        network: Network,
+        routing: Routing | None = None,
+        *,
+        allow_unhashed: bool = False,
+    ) -> None:
+        """Prepare; nothing is fetched yet.
+
+        Args:
+            sources: indexes and find-links locations, in order.
+            network: reads them.
+            routing: projects that come from one index only, or from all; None for the usual order.
+            allow_unhashed: whether files that no hash can check are listed as well.
+        """
         self._routing = routing or Routing()
+        self._allow_unhashed = allow_unhashed
         self._indexes = tuple(source for source in sources if source.kind == "index")
         self._network = network
-        self._find_links = FindLinks([source for source in sources if source.kind == "find-links"], network)
+        self._find_links = FindLinks(
+            [source for source in sources if source.kind == "find-links"],
+            network,
+            allow_unhashed=allow_unhashed,
+        )
 
     def project(self, name: str, accept: str = PREFER_JSON) -> FetchedProject | None:
         """Ask the indexes in order; the first that has the project answers for it alone.
@@ -115,7 +152,10 @@ class Upstream:
             return None
         if (route := self._routing.route(name)) is not None:
             raw = self._ask(route.source, name, accept)
-            return None if raw is None else FetchedProject(name, route.source, raw, route=route.pattern.text)
+            if raw is None:
+                return None
+            pattern = route.pattern.text
+            return FetchedProject(name, route.source, raw, route=pattern, allow_unhashed=self._allow_unhashed)
         found, problems = self._find_links.files(name)
         merges = self._routing.merges(name)
         having: list[Source] = []
@@ -138,6 +178,7 @@ class Upstream:
             problems,
             tuple(pages[1:]),
             merged=tuple(having) if merges else (),
+            allow_unhashed=self._allow_unhashed,
         )
 
     def is_routed(self, name: str) -> bool:

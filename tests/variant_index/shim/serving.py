@@ -6,7 +6,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,10 +81,13 @@ def running_shim(
     every_variant: bool = False,
     targets: Targets | None = None,
     built: Callable[[str], bool] = lambda _name: False,
+    allow_unhashed: bool = False,
 ) -> Iterator[Shim]:
     """Run a shim; `calls` records when the machine and the interpreter were asked."""
     known: Sequence[Source] = [source if isinstance(source, Source) else Source(source) for source in sources]
     shim = Shim("", journal or Journal())
+    if allow_unhashed:
+        torch = replace(torch or TorchSettings(), allow_unhashed=True)
 
     def ask_machine() -> MachineProfile:
         shim.calls.append("machine")

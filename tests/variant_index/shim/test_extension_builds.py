@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from packaging.version import Version
 
 from tests.making import make_wheel
 from tests.variant_index.extensions.test_environment import write_torch
+from tests.variant_index.shim import serving
 from tests.variant_index.shim.family import cpu_machine
-from tests.variant_index.shim.serving import Shim, running_shim
+from tests.variant_index.shim.serving import Shim
 from tests.variant_index.shim.test_marker_clients import check, install, installed, run
 from tests.variant_index.torch_index.fake_torch import FakeTorch, cuda_machine
 from tests.variant_index.upstream.fake_index import HTML_TYPE, FakeIndex, Route
@@ -32,6 +34,8 @@ BUILDS = (
     "0.6+fd27788pt2.9.0cu130",
     "0.7+fd27788pt2.10.0cu130",
 )
+running_shim = partial(serving.running_shim, allow_unhashed=True)  # as these pages have no hashes
+
 PYG = {
     "torch-2.9.0+cu128": "torch_scatter-2.1.2+pt29cu128-py3-none-any.whl",
     "torch-2.9.0+cu130": "torch_scatter-2.1.2+pt29cu130-py3-none-any.whl",

@@ -160,9 +160,8 @@ def test_a_file_of_unknown_length(index: FakeIndex, tmp_path: Path, complete: bo
             with connection:
                 request = connection.recv(65536)
                 if b"GET /simple/a/" in request:
-                    page = (
-                        f'<!DOCTYPE html><html><body><a href="/f/{WHEEL}">{WHEEL}</a></body></html>'.encode()
-                    )
+                    link = f'<a href="/f/{WHEEL}#md5=0123456789abcdef0123456789abcdef">{WHEEL}</a>'
+                    page = f"<!DOCTYPE html><html><body>{link}</body></html>".encode()
                     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n" % len(page)
                     connection.sendall(head + b"Connection: close\r\n\r\n" + page)
                 else:

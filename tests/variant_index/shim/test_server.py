@@ -59,7 +59,8 @@ def test_a_page_without_variants_passes_byte_for_byte(index: FakeIndex, shim: Sh
         b' { "files" : [ ], "meta": {"api-version": "1.9"}, "own": 1 }', JSON_TYPE
     )
     index.routes["/simple/b/"] = Route(
-        b'<a href="https://h.example/b-1.tar.gz">b</a><!-- kept -->', HTML_TYPE
+        b'<a href="https://h.example/b-1.tar.gz#md5=0123456789abcdef0123456789abcdef">b</a><!-- kept -->',
+        HTML_TYPE,
     )
     for name in "ab":
         answer = shim.ask(f"{name}/", accept=PIP_ACCEPT)
@@ -74,13 +75,17 @@ def test_a_page_without_variants_passes_byte_for_byte(index: FakeIndex, shim: Sh
     [
         (
             JSON_TYPE,
-            render_json(ProjectPage("a", (ProjectFile(PLAIN.filename, f"../../f/{PLAIN.filename}"),))),
+            render_json(ProjectPage("a", (replace(PLAIN, url=f"../../f/{PLAIN.filename}"),))),
         ),
-        (HTML_TYPE, f"<A HREF = ../../f/{PLAIN.filename} >x</A>".encode()),
-        (HTML_TYPE, f"<base href='/f/'><a\nhref='{PLAIN.filename}'>x</a>".encode()),
+        (HTML_TYPE, f"<A HREF = ../../f/{PLAIN.filename}#sha256={'0' * 64} >x</A>".encode()),
+        (HTML_TYPE, f"<base href='/f/'><a\nhref='{PLAIN.filename}#sha256={'0' * 64}'>x</a>".encode()),
         (
             HTML_TYPE,
-            b'<a href="https://h.example/b.whl">b</a><A href="../../f/%b">x</A>' % PLAIN.filename.encode(),
+            (
+                b'<a href="https://h.example/b.whl#md5=0123456789abcdef0123456789abcdef">b</a>'
+                b'<A href="../../f/%b#md5=0123456789abcdef0123456789abcdef">x</A>'
+            )
+            % PLAIN.filename.encode(),
         ),
     ],
 )

@@ -16,7 +16,8 @@ from variant_index.upstream.network import Network
 from variant_index.upstream.project import PREFER_HTML, FetchedProject, Upstream
 from variant_index.upstream.source import Source
 
-FILE = ProjectFile("a-1.0-py3-none-any.whl", "https://files.example/a-1.0-py3-none-any.whl")
+HASHES = {"sha256": "ab" * 32}
+FILE = ProjectFile("a-1.0-py3-none-any.whl", "https://files.example/a-1.0-py3-none-any.whl", HASHES)
 
 
 @pytest.fixture

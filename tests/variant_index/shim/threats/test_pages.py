@@ -114,9 +114,25 @@ def test_variants_without_a_hash_are_refused(form: str, index: FakeIndex, tmp_pa
     folder.mkdir()
     files = [index.add_file(path, hashed=False) for path in sorted((tmp_path / "files").iterdir())]
     index.add_project(NAME, files, form)
-    with shim_process(tmp_path, "--index-url", index.url) as shim:
+    with shim_process(tmp_path, "--index-url", index.url, "--allow-unhashed") as shim:
         assert set(shim.ask(f"{NAME}/").files()) == {OLDER, PLAIN}
         assert "without a SHA-256 hash" in shim.said()
+
+
+@pytest.mark.parametrize("form", [JSON_TYPE, HTML_TYPE])
+def test_files_without_a_hash_are_refused(form: str, index: FakeIndex, tmp_path: Path) -> None:
+    plain = [index.add_file(tmp_path / "files" / name, hashed=name == OLDER) for name in (OLDER, PLAIN)]
+    index.add_project(NAME, plain, form)
+    with shim_process(tmp_path, "--index-url", index.url) as shim:
+        assert set(shim.ask(f"{NAME}/").files()) == {OLDER}
+        assert f"listed without a hash, so that nothing could check the bytes, and left out: {PLAIN};" in (
+            shim.said()
+        )
+    with shim_process(
+        tmp_path, "--index-url", index.url, variables={"VARIANT_INDEX_ALLOW_UNHASHED": "1"}
+    ) as shim:
+        assert set(shim.ask(f"{NAME}/").files()) == {OLDER, PLAIN}
+        assert "without a hash" not in shim.said()
 
 
 def test_weak_and_broken_hashes_are_none(index: FakeIndex, tmp_path: Path) -> None:
