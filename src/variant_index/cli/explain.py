@@ -176,6 +176,7 @@ def _explainer(
     from variant_index.shim.torch_requirement import TorchRequirements
     from variant_index.shim.verification import WheelVerifier
     from variant_index.upstream.project import Upstream
+    from variant_index.upstream.published_metadata import PublishedMetadata
     from variant_index.upstream.remote_wheel import WheelReader
     from variant_index.upstream.sidecar import SidecarReader
 
@@ -194,7 +195,9 @@ def _explainer(
     network, torch, routing = options.network(), options.torch(), options.routing()
     family, wheels = TorchFamily.open(torch, network, routing), WheelReader(network)
     expected = ExpectedTorch(
-        extensions, family, TorchRequirements(wheels, network, extensions.marker_environment)
+        extensions,
+        family,
+        TorchRequirements(PublishedMetadata(wheels, network), extensions.marker_environment),
     )
     if family is not None:
         family.follow(expected)

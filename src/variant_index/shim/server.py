@@ -38,6 +38,7 @@ from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.lookahead import Expected, LookAhead, LookAheads
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import Upstream
+from variant_index.upstream.published_metadata import PublishedMetadata
 from variant_index.upstream.remote_wheel import WheelReader
 from variant_index.upstream.routing import Routing
 from variant_index.upstream.sidecar import SidecarReader
@@ -105,6 +106,7 @@ class ShimServer:
         self._server = _Server(endpoint)
         wheels = LocalWheels()
         reader, hashes = WheelReader(network), NewHashes(network)
+        metadata = PublishedMetadata(reader, network)
         verifier = WheelVerifier(reader)
         allow_unhashed = torch is not None and torch.allow_unhashed
         upstream = Upstream(sources, network, routing, allow_unhashed=allow_unhashed)
@@ -122,7 +124,7 @@ class ShimServer:
             family = TorchFamily.open(torch, network, routing) if torch is not None else None
             known = extensions or ExtensionSettings()
             expected_torch = ExpectedTorch(
-                known, family, TorchRequirements(reader, network, known.marker_environment)
+                known, family, TorchRequirements(metadata, known.marker_environment)
             )
             if family is not None:
                 family.follow(expected_torch)
@@ -163,10 +165,10 @@ class ShimServer:
         default = view(None, None)
         ahead, aheads = None, None
         if expected is not None:
-            ahead = _look_ahead(upstream, reader, default.catalog, expected)
+            ahead = _look_ahead(upstream, metadata, default.catalog, expected)
         elif targets is not None:
             aheads = LookAheads(
-                upstream, reader, default.catalog.is_upstream, only_known=True, room=_FORESEEN_BYTES
+                upstream, metadata, default.catalog.is_upstream, only_known=True, room=_FORESEEN_BYTES
             )
         if metrics is not None:
             network.watch = metrics.asked
@@ -208,13 +210,15 @@ class ShimServer:
         self._server.server_close()
 
 
-def _look_ahead(upstream: Upstream, wheels: WheelReader, catalog: Catalog, expected: Expected) -> LookAhead:
+def _look_ahead(
+    upstream: Upstream, metadata: PublishedMetadata, catalog: Catalog, expected: Expected
+) -> LookAhead:
     """Begin to fetch what the one client will ask for."""
 
     def is_likely(name: str) -> bool:
         return catalog.is_upstream(name) and expected.is_likely(name)
 
-    ahead = LookAheads(upstream, wheels, is_likely).begin()
+    ahead = LookAheads(upstream, metadata, is_likely).begin()
     ahead.expect(expected.projects, expected.accept)
     return ahead
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -16,15 +16,11 @@ from variant_index.model.filename import canonical_name
 from variant_index.model.marker import marker_holds
 from variant_index.simple_api.page import ProjectFile
 from variant_index.torch_index.family import TORCH
-from variant_index.upstream.local import local_path
-from variant_index.upstream.network import Network
-from variant_index.upstream.remote_wheel import WheelReader
-from variant_index.upstream.sidecar import STRONG_HASHES
+from variant_index.upstream.published_metadata import PublishedMetadata
 from variant_index.wheel.headers import HeaderError, parse_headers
 
 __all__ = ["TorchRequirements", "torch_requirement"]
 
-_MAX_BYTES: Final = 4 << 20
 _KEPT: Final = 256
 # `torch (==2.0.1)` is how old metadata spells it; most of a METADATA file need not be parsed.
 _ABOUT_TORCH: Final = re.compile(r"torch(?![A-Za-z0-9._\-])", re.ASCII | re.IGNORECASE)
@@ -33,18 +29,14 @@ _ABOUT_TORCH: Final = re.compile(r"torch(?![A-Za-z0-9._\-])", re.ASCII | re.IGNO
 class TorchRequirements:
     """Reads what wheels require, once each; safe to share between threads."""
 
-    def __init__(
-        self, wheels: WheelReader, network: Network, environment: Callable[[], Mapping[str, str]]
-    ) -> None:
+    def __init__(self, metadata: PublishedMetadata, environment: Callable[[], Mapping[str, str]]) -> None:
         """Prepare; nothing is read yet.
 
         Args:
-            wheels: reads the metadata in wheels.
-            network: reads the metadata beside them.
+            metadata: reads the metadata of wheels.
             environment: returns the values of marker variables of the target interpreter.
         """
-        self._wheels = wheels
-        self._network = network
+        self._metadata = metadata
         self._environment = environment
         self._lock = threading.Lock()
         self._known: dict[str, SpecifierSet | None] = {}
@@ -55,26 +47,14 @@ class TorchRequirements:
         with self._lock:
             if key in self._known:
                 return self._known[key]
-        metadata = self._metadata(file)
+        metadata = None
+        with suppress(VariantIndexError):  # the installer says what is wrong with it
+            metadata = self._metadata.of(file)
         found = None if metadata is None else torch_requirement(metadata, self._environment)
         with self._lock:
             if len(self._known) < _KEPT:
                 self._known[key] = found
         return found
-
-    def _metadata(self, file: ProjectFile) -> bytes | None:
-        if file.core_metadata and local_path(file.url) is None:
-            try:
-                reply = self._network.get(f"{file.url}.metadata", limit=_MAX_BYTES, named_by=file.listed_by)
-            except VariantIndexError:
-                return None
-            if reply.status == 200:
-                return reply.body if _is_listed(reply.body, file) else None
-        try:
-            members = self._wheels.read(file)
-        except VariantIndexError:
-            return None  # the installer says what is wrong with it
-        return members.metadata if members is not None else None
 
 
 def torch_requirement(metadata: bytes, environment: Callable[[], Mapping[str, str]]) -> SpecifierSet | None:
@@ -102,13 +82,3 @@ def torch_requirement(metadata: bytes, environment: Callable[[], Mapping[str, st
         ):
             required &= requirement.specifier
     return required
-
-
-def _is_listed(metadata: bytes, file: ProjectFile) -> bool:
-    if isinstance(file.core_metadata, bool):
-        return True
-    expected = ((name, file.core_metadata.get(name)) for name in STRONG_HASHES)
-    return all(
-        digest is None or hashlib.new(name, metadata).hexdigest() == digest.lower()
-        for name, digest in expected
-    )

@@ -18,8 +18,8 @@ from typing import Final
 from variant_index.simple_api.page import ProjectFile
 from variant_index.upstream.foresight import newest_wheel, required_projects
 from variant_index.upstream.project import FetchedProject, Upstream
+from variant_index.upstream.published_metadata import PublishedMetadata
 from variant_index.upstream.recent import Recent
-from variant_index.upstream.remote_wheel import WheelReader
 
 __all__ = ["Expected", "LookAhead", "LookAheads"]
 
@@ -51,7 +51,7 @@ class LookAheads:
     def __init__(
         self,
         upstream: Upstream,
-        wheels: WheelReader,
+        metadata: PublishedMetadata,
         is_likely: Callable[[str], bool],
         *,
         only_known: bool = False,
@@ -61,14 +61,14 @@ class LookAheads:
 
         Args:
             upstream: the user's sources.
-            wheels: reads what wheels require.
+            metadata: reads what wheels require.
             is_likely: as in `Expected`.
             only_known: whether only projects are foreseen that some run asked for before: where many clients
                 differ in what they have, much else would be fetched for nothing.
             room: bytes of pages that nobody has asked for yet; when they are used up nothing is foreseen.
         """
         self.upstream = upstream
-        self.wheels = wheels
+        self.metadata = metadata
         self._is_likely = is_likely
         self._known: Recent[bool] | None = Recent(_KNOWN_BYTES) if only_known else None
         self._room = room
@@ -213,11 +213,11 @@ class LookAhead:
 
     def _require(self, name: str, wheel: ProjectFile, accept: str) -> None:
         """Expect what a wheel requires, with the extras that are wanted of it by now."""
-        members = self._shared.wheels.read(wheel)
-        if members is not None and members.metadata is not None:
+        metadata = self._shared.metadata.of(wheel)
+        if metadata is not None:
             with self._lock:
                 extras = self._expected.get(name, frozenset())
-            self.expect(required_projects(members.metadata, extras), accept)
+            self.expect(required_projects(metadata, extras), accept)
 
     def _release(self, foreseen: Future[FetchedProject | None]) -> None:
         """Give back the room of a page that is no longer kept here."""

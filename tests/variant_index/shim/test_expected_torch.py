@@ -19,6 +19,7 @@ from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.torch_requirement import TorchRequirements, torch_requirement
 from variant_index.torch_index.settings import TorchSettings
 from variant_index.upstream.network import Network
+from variant_index.upstream.published_metadata import PublishedMetadata
 from variant_index.upstream.remote_wheel import WheelReader
 from variant_index.upstream.source import Source
 
@@ -67,7 +68,8 @@ def expected(torch: FakeTorch, wishes: Wishes, installed: Environment | None = N
     assert family is not None
     asked = read_asked(wishes, lambda: {"python_version": "3.12"})
     settings = ExtensionSettings(installed, lambda: asked)
-    requirements = TorchRequirements(WheelReader(network), network, lambda: {"python_version": "3.12"})
+    metadata = PublishedMetadata(WheelReader(network), network)
+    requirements = TorchRequirements(metadata, lambda: {"python_version": "3.12"})
     found = ExpectedTorch(settings, family, requirements)
     family.follow(found)
     return str(found.build(MACHINE.supported(), TAGS)).removeprefix("torch ").replace("(CUDA 12.8, ", "(")

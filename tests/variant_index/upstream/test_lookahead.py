@@ -13,6 +13,7 @@ from variant_index.errors import UpstreamError
 from variant_index.upstream.lookahead import LookAhead, LookAheads
 from variant_index.upstream.network import Network
 from variant_index.upstream.project import PREFER_JSON, FetchedProject, Upstream
+from variant_index.upstream.published_metadata import PublishedMetadata
 from variant_index.upstream.remote_wheel import WheelReader
 from variant_index.upstream.source import Source
 
@@ -40,7 +41,9 @@ def look_aheads(
 ) -> LookAheads:
     network = Network()
     upstream = Upstream([Source(index.url)], network)
-    return LookAheads(upstream, WheelReader(network), likely, only_known=known, room=room)
+    return LookAheads(
+        upstream, PublishedMetadata(WheelReader(network), network), likely, only_known=known, room=room
+    )
 
 
 def ask(ahead: LookAhead, name: str) -> FetchedProject | None:
