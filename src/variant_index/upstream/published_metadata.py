@@ -19,8 +19,8 @@ _MAX_BYTES: Final = 4 << 20
 class PublishedMetadata:
     """Reads METADATA; safe to share between threads.
 
-    What has the hash that the page lists for it is kept in the network's disk cache under that hash, and never
-    asked for again, whoever sent it.
+    What has the hash that the page lists for it is kept in the network's disk cache under that hash, and
+    never asked for again, whoever sent it.
     """
 
     def __init__(self, wheels: WheelReader, network: Network) -> None:
@@ -29,7 +29,7 @@ class PublishedMetadata:
         self._network = network
 
     def of(self, file: ProjectFile) -> bytes | None:
-        """Return a wheel's METADATA; None where it cannot be had without the whole wheel, or is not as listed.
+        """Return a wheel's METADATA; None where that needs the whole wheel, or is not as listed.
 
         Raises:
             VariantIndexError: the server is down, or the wheel is none.
