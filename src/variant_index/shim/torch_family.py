@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -30,9 +30,8 @@ from variant_index.upstream.routing import Routing
 
 if TYPE_CHECKING:
     from variant_index.extensions.torch_build import TorchBuild
-    from variant_index.shim.expected_torch import ExpectedTorch
 
-__all__ = ["FamilyProject", "TorchFamily", "backend_of", "held_back_note", "present_family"]
+__all__ = ["Expectations", "FamilyProject", "TorchFamily", "backend_of", "held_back_note", "present_family"]
 
 _MOST_BESIDE: Final = 8
 """So many named members of the family have a say in torch's backend."""
@@ -59,6 +58,19 @@ class FamilyProject:
     project: TorchProject | None = None
 
 
+class Expectations(Protocol):
+    """What is known of the torch that there will be (see `expected_torch`)."""
+
+    def staying(self) -> TorchBuild | None:
+        """Return the installed torch, if it stays."""
+
+    def build(self, supported: Properties, tags: TargetTags) -> TorchBuild | None:
+        """Return the torch that there will be."""
+
+    def companions(self) -> Mapping[str, SpecifierSet]:
+        """Return what is asked for beside torch."""
+
+
 class TorchFamily:
     """Decides for the torch family; what it decided for torch holds for the rest. Safe between threads.
 
@@ -79,11 +91,11 @@ class TorchFamily:
         self._prefer = prefer
         self._allow_unhashed = allow_unhashed
         self._lock = threading.Lock()
-        self._expected: ExpectedTorch | None = None
+        self._expected: Expectations | None = None
         self._torch: tuple[FamilyProject, FamilyBackend] | None = None
         self._known: dict[tuple[str, str], tuple[tuple[object, ...], FamilyProject]] = {}
 
-    def follow(self, expected: ExpectedTorch) -> None:
+    def follow(self, expected: Expectations) -> None:
         """Let decisions follow the torch that there will be; to be said before anything is asked."""
         self._expected = expected
 
