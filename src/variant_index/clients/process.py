@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["become", "end_like", "run_client"]
 
@@ -69,29 +73,59 @@ def run_client(
         else:
             child.send_signal(number)
 
-    # A signal that is ignored here (nohup) stays ignored in the child.
-    former = {
-        number: signal.signal(number, forward)
-        for number in _FORWARDED
-        if signal.getsignal(number) != signal.SIG_IGN
-    }
-    try:
-        stdout = None if passed_on is None else subprocess.PIPE
-        child = subprocess.Popen(command, env=dict(environment), stdout=stdout)
-        for number in early:
-            child.send_signal(number)
+    # Handlers in Python run between two steps of this thread: one that comes right before it waits would run
+    # only after that. So it waits for a byte, which each signal sends, and so does the end of the child.
+    came, told = socket.socketpair()
+    told.setblocking(False)
+    with came, told:
+        descriptor = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        # A signal that is ignored here (nohup) stays ignored in the child.
+        former = {
+            number: signal.signal(number, forward)
+            for number in _FORWARDED
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
         try:
-            meanwhile()
-        except BaseException:
-            child.terminate()
-            child.wait()
-            raise
+            stdout = None if passed_on is None else subprocess.PIPE
+            child = subprocess.Popen(command, env=dict(environment), stdout=stdout)
+            for number in early:
+                child.send_signal(number)
+            try:
+                meanwhile()
+            except BaseException:
+                child.terminate()
+                child.wait()
+                raise
+            status = _end_of(child, passed_on, told)
+            while not status.done():
+                came.recv(1)
+            return status.result()
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(descriptor)
+
+
+def _end_of(
+    child: subprocess.Popen[bytes], passed_on: Callable[[bytes], bytes] | None, told: socket.socket
+) -> Future[int]:
+    """Wait for a child in another thread; its status comes with a byte to `told`."""
+    from concurrent.futures import ThreadPoolExecutor  # slow to load, and the child starts meanwhile
+
+    def wait() -> int:
         if passed_on is not None and child.stdout is not None:
             _pass_on(child.stdout, passed_on)
         return child.wait()
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+
+    def tell(_status: Future[int]) -> None:
+        with contextlib.suppress(OSError):  # full of signals, so there are bytes to be read
+            told.send(b"\0")
+
+    pool = ThreadPoolExecutor(1)
+    status = pool.submit(wait)
+    status.add_done_callback(tell)
+    pool.shutdown(wait=False)
+    return status
 
 
 def _pass_on(lines: IO[bytes], passed_on: Callable[[bytes], bytes]) -> None:

@@ -35,6 +35,31 @@ def start(program: str, *wrapper: str) -> subprocess.Popen[str]:
     )
 
 
+ELSEWHERE = """
+import os, signal, sys, threading
+from variant_index.clients.process import end_like, run_client
+waits = threading.Event()
+def late():
+    waits.wait()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=late, daemon=True).start()
+program = "import sys, time; print('up', flush=True); time.sleep(600)"
+def seen(line):
+    waits.set()
+    return line
+sys.exit(end_like(run_client([sys.executable, "-c", program], os.environ, lambda: None, seen)))
+"""
+
+
+@posix_only
+def test_a_signal_that_does_not_wake_the_main_thread() -> None:
+    """As one does not that comes right before the thread waits."""
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], capture_output=True, text=True, timeout=120, start_new_session=True
+    )
+    assert done.returncode == -signal.SIGTERM, done.stderr
+
+
 @pytest.mark.parametrize("status", [0, 1, 2, 23])
 def test_status(status: int) -> None:
     assert (
