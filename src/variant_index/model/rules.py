@@ -87,6 +87,7 @@ _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
         "an entry's data does not have the size or CRC that the archive states",
         _DOWNLOAD,
     ),
+    ("WHL120", "error", "an entry needs a version of zip that installers do not read", _REBUILD),
     ("WHL201", "error", "not exactly one .dist-info folder", _REBUILD),
     ("WHL202", "error", "METADATA, WHEEL or RECORD is missing", _REBUILD),
     ("WHL203", "error", "METADATA cannot be read in one way only", _REBUILD),

@@ -31,6 +31,9 @@ CENTRAL_HEADER = struct.Struct("<4s4xHHLLLLHHHH2xLL")
 MAX_EXTRA_BYTES = 128
 """Extra fields beyond this are padding, in which anything could hide."""
 
+_NEWEST_VERSION = 63
+"""Ten times the newest version of the format (4.4.3) that pip and uv unpack; they refuse whole wheels."""
+
 _BOMB_BYTES = 1 << 26
 _BOMB_RATIO = 50
 
@@ -129,6 +132,9 @@ def parse_directory(directory: bytes, count: int, end: int) -> dict[str, Entry]:
         ) = unpack(directory, position)
         if sign != b"PK\x01\x02":
             raise DirectoryError("its central directory is damaged", "WHL105")
+        # Only the low byte counts; the high one was for the system.
+        if directory[position + 6] > _NEWEST_VERSION:
+            raise _too_new(directory[position + 6])
         name_end = position + 46 + name_length
         raw = directory[position + 46 : name_end]
         try:
@@ -206,6 +212,8 @@ def data_offset(entry: Entry, header: bytes) -> int:
         header
     )
     name_end = size + len(raw_name)
+    if sign == b"PK\x03\x04" and header[4] > _NEWEST_VERSION:
+        raise _too_new(header[4])
     extra = header[name_end : name_end + extra_length]
     wide = 0xFFFFFFFF if extra[:4] == b"\x01\x00\x10\x00" else -1
     if (
@@ -224,6 +232,13 @@ def data_offset(entry: Entry, header: bytes) -> int:
             raise DirectoryError(f"{shown} has extra fields that are too long", "WHL116")
         _check_extra(entry, extra, zip64=struct.pack("<2Q", entry.size, entry.compressed_size))
     return entry.offset + name_end + len(extra)
+
+
+def _too_new(version: int) -> DirectoryError:
+    version, minor = divmod(version, 10)
+    return DirectoryError(
+        f"needs version {version}.{minor} of the zip format, which no installer reads", "WHL120"
+    )
 
 
 def _check_names(entries: list[Entry]) -> None:

@@ -52,6 +52,7 @@ class Part:
     def fields(self) -> dict[str, object]:
         return {
             "name": self.name,
+            "version": 20,
             "flags": self.flags,
             "method": self.method,
             "crc": zlib.crc32(self.content),
@@ -106,17 +107,28 @@ def write_zip(
 def _local(part: Part) -> bytes:
     f = {**part.fields(), "sign": b"PK\3\4", **part.local}
     assert isinstance(f["name"], bytes)
-    header = (f["sign"], 20, f["flags"], f["method"], 0, 0x5821, f["crc"], f["compressed"], f["size"])
+    header = (
+        f["sign"],
+        f["version"],
+        f["flags"],
+        f["method"],
+        0,
+        0x5821,
+        f["crc"],
+        f["compressed"],
+        f["size"],
+    )
     return _LOCAL.pack(*header, len(f["name"]), len(part.local_extra)) + f["name"] + part.local_extra
 
 
 def _central(part: Part, offset: int) -> bytes:
     f = {**part.fields(), "offset": offset, **part.central}
     assert isinstance(f["name"], bytes)
-    header = (b"PK\1\2", 0x314, 20, f["flags"], f["method"], 0, 0x5821, f["crc"], f["compressed"], f["size"])
+    header = (b"PK\1\2", 0x314, f["version"], f["flags"], f["method"], 0, 0x5821, f["crc"])
+    sizes = (f["compressed"], f["size"])
     lengths = (len(f["name"]), len(part.central_extra), len(part.comment))
     tail = (*lengths, f["disk"], 0, f["attributes"], f["offset"])
-    return _CENTRAL.pack(*header, *tail) + f["name"] + part.central_extra + part.comment
+    return _CENTRAL.pack(*header, *sizes, *tail) + f["name"] + part.central_extra + part.comment
 
 
 def end_record(count: int, size: int, offset: int, /, **other: int) -> bytes:

@@ -208,6 +208,14 @@ CORPUS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "more than stated": ("WHL119", lying_sizes),
     "bytes behind the compressed data": ("WHL119", behind_the_data),
     "not what it was": ("WHL119", lambda: hidden(raw=b"evil = Trua\n")),
+    "a version of zip that nobody has": ("WHL120", lambda: hidden(central={"version": 99})),
+    "one newer than any reader": ("WHL120", lambda: hidden(central={"version": 64})),
+    "such a version, and a system": ("WHL120", lambda: hidden(central={"version": 0x0340})),
+    "such a version in the local header": ("WHL120", lambda: hidden(local={"version": 64})),
+    "such a version in both": (
+        "WHL120",
+        lambda: hidden(central={"version": 99}, local={"version": 99}),
+    ),
     "truncated": ("WHL101", lambda: good()[:-1]),
     "without its end": ("WHL101", lambda: good()[:200]),
 }
@@ -229,7 +237,8 @@ def opens(data: bytes) -> bool:
 def test_the_wheel_behind_it_is_good(tmp_path: Path) -> None:
     path = tmp_path / NAME
     of_old_maturin = write_zip(wheel_parts(), end={"comment": 6}) + b"zip-rs"
-    for data in (good(), one(EVIL), hidden(method=8), with_zip64(), of_old_maturin):
+    newest = [hidden(local={"version": version}, central={"version": version}) for version in (63, 0x0314)]
+    for data in (good(), one(EVIL), hidden(method=8), with_zip64(), of_old_maturin, *newest):
         path.write_bytes(data)
         assert codes(path) == []
 
