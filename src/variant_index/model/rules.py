@@ -56,7 +56,10 @@ _REPACK = "unpack it with `unzip`, write it again with `wheel pack`, then label 
 _DOWNLOAD = "copy or download the file again"
 _RELABEL = "label the original wheel with variant-index label"
 _SETTINGS = "label all wheels of the release with the same settings"
-_PUBLISH = "write the index again with variant-index build"
+_PUBLISH = (
+    "write the index again from all wheels: variant-index build WHEELS --out INDEX --no-cache; if that "
+    "refuses, remove the project's pages (INDEX/simple/PROJECT/index.*) and run it again"
+)
 
 _TABLE: tuple[tuple[str, Severity, str, str], ...] = (
     ("WHL001", "error", "a file cannot be read", "give a regular file that you may read"),

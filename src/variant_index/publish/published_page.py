@@ -47,4 +47,7 @@ def _relative(url: str) -> str:
 
 
 def _unusable(place: str, problem: str) -> StoreError:
-    return StoreError(f"{printable(place)}: {problem}; remove the page, or write the index to another folder")
+    return StoreError(
+        f"{printable(place)}: {problem}; remove the page in both forms and build the index again from all "
+        "wheels, with --no-cache"
+    )

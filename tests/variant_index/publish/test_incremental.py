@@ -156,9 +156,10 @@ def test_a_page_that_was_damaged_is_written_again(builder: Builder) -> None:
     builder.build()
     assert pages(builder.out).keys() == good.keys()
     consistent_pages(builder.out)
-    (builder.out / "simple/vdemo/index.html").write_bytes(b"x")
-    builder.build()
-    assert pages(builder.out)["simple/vdemo/index.html"] == good["simple/vdemo/index.html"]
+    for path in ("simple/vdemo/index.html", "simple/vdemo/index.json", "simple/index.json"):
+        (builder.out / path).write_bytes(b"x")
+        builder.build(notes=False)
+        assert pages(builder.out) == good
 
 
 def test_other_options_void_the_notes(builder: Builder) -> None:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from variant_index.publish.folder.staging import write
+
 __all__ = ["DroppedFiles", "Listed"]
 
 Listed = Callable[[str], frozenset[str]]
@@ -34,7 +36,7 @@ class DroppedFiles:
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             self._descriptor = os.open(self._created, flags, 0o666)
-        os.write(self._descriptor, f"{folder}\n".encode())
+        write(self._descriptor, f"{folder}\n".encode(), self._created)
         self._folder = folder
 
     def listed(self) -> None:
@@ -103,7 +105,8 @@ class DroppedFiles:
             self._dropped.unlink(missing_ok=True)
             return
         part = self._dropped.with_name(".part-dropped")
-        part.write_text(text, encoding="utf-8")
+        with part.open("wb", buffering=0) as file:
+            write(file.fileno(), text.encode(), self._dropped)
         part.replace(self._dropped)
 
     def _close(self) -> None:

@@ -159,7 +159,8 @@ class Staging:
     def _begin_moving(self) -> None:
         """Note what is to happen, in one step; from here on it will happen, if need be in the next run."""
         gone = self._folder / _GONE
-        gone.write_text("\n".join(sorted(self._gone)), encoding="utf-8")
+        with gone.open("wb", buffering=0) as file:
+            write(file.fileno(), "\n".join(sorted(self._gone)).encode(), self._out / _SWITCHING)
         exchange.flush(self._out)
         self._folder.rename(self._out / _SWITCHING)
 

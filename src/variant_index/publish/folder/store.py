@@ -40,8 +40,9 @@ from variant_index.publish.lock import lock_folder
 from variant_index.publish.plan import FILES, PAGES, Copy, Delete, Step, listed_paths, page_paths
 from variant_index.publish.published_page import read_published_page
 from variant_index.publish.reading import file_sha256
-from variant_index.publish.store import OnStep, SourceChangedError
+from variant_index.publish.store import OnStep, SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectPage
+from variant_index.simple_api.render import render_html
 
 __all__ = ["GRACE_SECONDS", "FolderStore"]
 
@@ -114,10 +115,23 @@ class FolderStore:
     def page(self, name: str) -> ProjectPage | None:
         """See `Store`."""
         html, json = page_paths(name)
+        damage: StoreError | None = None
         for path in [html] if self.layout() == "html" else [json, html]:
             place = self._out / path
-            with contextlib.suppress(FileNotFoundError):
-                return read_published_page(place.read_bytes(), name, str(place))
+            try:
+                content = place.read_bytes()
+                page = read_published_page(content, name, str(place))
+            except FileNotFoundError:
+                continue
+            except StoreError as error:
+                damage = damage or error
+                continue
+            # Either form says everything. Almost anything passes for HTML, so instead of a damaged page it
+            # must be exactly what we would have written.
+            if damage is None or render_html(page) == content:
+                return page
+        if damage is not None:
+            raise damage
         return None
 
     def read(self, path: str) -> bytes:

@@ -17,7 +17,7 @@ from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.plan import Copy, Delete, Put, Step
 from variant_index.publish.store import SourceChangedError, StoreError
 from variant_index.simple_api.page import ProjectFile, ProjectPage
-from variant_index.simple_api.render import render_json
+from variant_index.simple_api.render import render_html, render_json
 
 
 def sha256(data: bytes) -> str:
@@ -224,6 +224,16 @@ def test_a_page_that_is_not_ours_is_refused(tmp_path: Path, body: bytes, problem
         FolderStore(tmp_path).page("a")
     assert caught.value.exit_code == 2
     assert str(caught.value).isprintable()
+
+
+def test_a_damaged_page_is_read_in_its_other_form(tmp_path: Path) -> None:
+    page = ProjectPage("a", (ProjectFile("a-1.tar.gz", "../../files/a/b/a-1.tar.gz", {"sha256": "ab" * 32}),))
+    whole, root = Put("simple/a/index.html", render_html(page)), Put("simple/index.json", b"")
+    carry_out(tmp_path, [root, whole, Put("simple/a/index.json", b"{")])
+    assert FolderStore(tmp_path).page("a") == page
+    carry_out(tmp_path, [Put("simple/a/index.html", b"\xff")])
+    with pytest.raises(StoreError, match=r"index.json: .*remove the page in both forms .* --no-cache"):
+        FolderStore(tmp_path).page("a")
 
 
 def test_files_stay_for_a_grace_period(tmp_path: Path) -> None:
