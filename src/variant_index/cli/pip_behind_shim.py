@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["patience", "run_behind_shim"]
 
-_BESIDE_DETECTION = 15.0
-"""Seconds that everything else may take besides detection: pip's own limit."""
+_ONE_AFTER_ANOTHER = 4
+"""So many answers of an index, each of which may take the user's time limit, make one page."""
 
 _LOCK_NOTE = (
     "note: the lock file names the builds for machines like this one; uv installs from it, while pip does not"
@@ -251,14 +251,13 @@ def _child(
 def patience(
     arguments: PipArguments, configuration: PipConfiguration, detection: DetectionSettings
 ) -> dict[str, str]:
-    """Return the option that makes pip wait longer; none where the user chose a time.
+    """Return the option that makes pip wait longer for a page than for its index.
 
-    The first page with variants waits for the GPU drivers; pip's own limit would end before their time
-    does, and pip would ask again.
+    A page with variants waits for a page, its variants documents and their wheels, and the first one for the
+    GPU drivers as well; pip's own limit would end before that, and pip would ask again.
     """
-    if configuration.value(arguments, "timeout", "default-timeout") or detection.machine is not None:
-        return {}
-    return {"timeout": f"{detection.longest + _BESIDE_DETECTION:g}"}
+    examined = 0 if detection.machine is not None else detection.longest
+    return {"timeout": f"{examined + _ONE_AFTER_ANOTHER * configuration.timeout(arguments):g}"}
 
 
 @contextlib.contextmanager

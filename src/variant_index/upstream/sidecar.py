@@ -127,6 +127,10 @@ class SidecarReader:
         if cache is not None and (known := cache.get(key)) is not None:
             return known
         reply = self._network.get(listed.url, limit=MAX_DOCUMENT_BYTES, named_by=listed.listed_by)
+        if reply.status in (401, 403):
+            # Without the login a machine with a GPU would get the default wheel.
+            remedy = self._network.credentials.remedy(listed.url)
+            raise UnreachableError(f"{printable(listed.url)} answered {reply.status}: {remedy}")
         if reply.status != 200:
             raise UpstreamError(f"{printable(listed.url)} answered {reply.status}")
         if cache is not None:

@@ -126,11 +126,11 @@ def test_what_is_forced_counts_for_every_platform(shell: Shell, index: FakeIndex
 @pytest.mark.parametrize(
     ("line", "machine", "variables", "expected"),
     [
-        ([], None, {}, {"timeout": "35"}),
-        ([], "cpu", {}, {}),
-        (["--timeout", "5"], None, {}, {}),
-        (["--default-timeout=5"], None, {}, {}),
-        ([], None, {"default-timeout": "5"}, {}),
+        ([], None, {}, {"timeout": "80"}),
+        ([], "cpu", {}, {"timeout": "60"}),
+        (["--timeout", "5"], None, {}, {"timeout": "40"}),
+        (["--default-timeout=5"], None, {}, {"timeout": "40"}),
+        ([], None, {"default-timeout": "5"}, {"timeout": "40"}),
     ],
 )
 def test_pip_waits_as_long_as_detection_may_take(

@@ -242,10 +242,10 @@ def test_a_failure_that_pip_overlooks_counts(tmp_path: Path, shell: Shell, index
         (["-i", "file:///no/such/folder"], "index file:///no/such/folder: no such folder"),
         (["--no-index", "-f", "no-such-folder"], "no-such-folder: no such file or folder"),
         (["--keyring-provider", "1password"], "auto, import, subprocess, disabled"),
-        (["-i", "https://host.example/", "--client-cert", "/nonexistent"], "/nonexistent"),
+        (["-i", "https://host.example/", "--client-cert", "no-such-file"], "no-such-file"),
         (["--index", "u", "--no-in"], "write the option in full"),
         (["--timeout", "soon"], "timeout"),
-        (["-i", "https://host.example/", "--cert", "/nonexistent"], "/nonexistent"),
+        (["-i", "https://host.example/", "--cert", "no-such-file"], "no-such-file"),
         (["-r", "https://host.example/r.txt"], "download it"),
     ],
 )

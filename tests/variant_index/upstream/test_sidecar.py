@@ -141,11 +141,20 @@ def test_local_documents_need_no_hash(tmp_path: Path) -> None:
     assert "larger than 1 MB" in read(ProjectFile(SIDECAR, path.as_uri())).problems[0]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_listed_but_not_served(index: FakeIndex, status: int) -> None:
+def test_listed_but_not_served(index: FakeIndex) -> None:
+    entry = listed(index)
+    index.routes[f"/{SIDECAR}"] = Route(status=404)
+    assert "answered 404" in read(entry).problems[0]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_document_that_needs_a_login_is_no_reason_for_the_default_wheel(
+    index: FakeIndex, status: int
+) -> None:
     entry = listed(index)
     index.routes[f"/{SIDECAR}"] = Route(status=status)
-    assert f"answered {status}" in read(entry).problems[0]
+    with pytest.raises(UnreachableError, match=f"answered {status}: "):
+        read(entry)
 
 
 def test_no_document_is_said() -> None:

@@ -18,7 +18,7 @@ _ALIASES: Final = {
 }
 
 # A proxy cannot stay: pip would ask it for the shim on loopback. It comes back as an environment variable.
-_TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy"})
+_TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy", "timeout"})
 
 FILES: Final = ("build-constraint", "constraint", "requirement")
 """The options that name requirements files, in the order in which pip reads these."""

@@ -12,7 +12,7 @@ from variant_index.clients.pip.options import COMMANDS
 
 __all__ = ["ChildSettings", "child_settings"]
 
-_OURS = ("index-url", "pypi-url", "extra-index-url", "find-links", "no-index", "proxy")
+_OURS = ("index-url", "pypi-url", "extra-index-url", "find-links", "no-index", "proxy", "default-timeout")
 
 
 @dataclass(frozen=True, slots=True)

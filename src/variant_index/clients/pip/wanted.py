@@ -126,7 +126,7 @@ def _lines_of(
             inner = constraint or line.nested.name == "constraint"
             yield from _lines_of(found, file.nested[line.number], environment, inner, (*above, place))
     for number, text in logical_lines(file.text, environment):
-        if text.startswith("-") and not text.startswith(("-e", "--e")):
+        if text.startswith("-") and not text.startswith(("-e", "--ed")):
             continue
         where = f"{printable(place)}, line {number}"
         yield _requirement_line(text, where, constraint)
