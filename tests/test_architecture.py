@@ -32,7 +32,7 @@ _ALLOWED: dict[str, set[str]] = {
     "torch_index": {"errors", "model", "selection", "simple_api", "upstream"},
     "extensions": {"errors", "model"},
     "provenance": {"errors", "model"},
-    "publish": {"errors", "model", "provenance", "simple_api", "wheel"},
+    "publish": {"errors", "markers", "model", "provenance", "simple_api", "wheel"},
     "repack": {"errors", "markers", "model", "torch_index", "wheel", "publish"},
     "check": {"errors", "model", "simple_api", "wheel", "upstream", "publish"},
     "upload": {"errors", "model", "provenance", "publish"},

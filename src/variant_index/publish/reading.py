@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from variant_index.errors import InputError, printable
 from variant_index.model.filename import SIDECAR_SUFFIX, FilenameError
+from variant_index.model.rules import Finding
 from variant_index.provenance.attestation import ProvenanceError, check_binding, parse_provenance
 from variant_index.provenance.beside import read_beside
 from variant_index.publish.release import (
@@ -24,6 +25,7 @@ from variant_index.publish.release import (
     Refusal,
     release_of,
 )
+from variant_index.publish.requirements import unreadable_fields
 from variant_index.wheel.random_access import Memory
 from variant_index.wheel.read import WheelContents, read_wheel
 
@@ -270,7 +272,11 @@ def _read_wheel(
         raise
     if copy is not None:
         metadata.write(Path(f"{copy}.metadata"), contents.metadata)
-    findings = tuple(replace(finding, path=str(path)) for finding in contents.findings)
+    unreadable = [
+        Finding(code, f"{printable(path.name)}: {problem}")
+        for code, problem in unreadable_fields(contents.metadata, contents.label)
+    ]
+    findings = tuple(replace(finding, path=str(path)) for finding in (*contents.findings, *unreadable))
     wheel = FoundWheel(
         path=path,
         filename=contents.filename,

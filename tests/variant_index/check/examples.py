@@ -172,6 +172,11 @@ EXAMPLES: dict[str, list[Example]] = {
     "WHL206": [renamed],
     "WHL208": [only_renamed],
     "WHL207": [changed({f"{INFO}/entry_points.txt": b"[console_scripts]\n../../pwn = demo:x\n"})],
+    "WHL209": [
+        lambda folder: make_wheel(folder, NAME, requires_dist=["fine", "foo >=dev!!"]),
+        lambda folder: make_wheel(folder, NAME, requires_python="not a spec"),
+    ],
+    "WHL210": [changed({f"{INFO}/METADATA": b"Metadata-Version: 99.0\nName: demo\nVersion: 1.0\n"})],
     "WHL301": [recorded(lambda rows: ["demo.py", *rows[1:]])],
     "WHL302": [recorded(lambda rows: rows[1:])],
     "WHL303": [
