@@ -151,7 +151,8 @@ SETTINGS: Final = (
     Setting(
         "allow-unhashed",
         "flag",
-        "Take files that an index elsewhere lists without a hash, so that nothing checks their bytes.",
+        "Take files that an index elsewhere lists without a hash, so that nothing checks their bytes; variants"
+        " never.",
         _INSTALLING,
         default=False,
         changes_sources=True,
