@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import coloured
 from variant_index.errors import InputError, printable
 
@@ -126,7 +127,7 @@ def command(
     findings = choose(findings, chosen, ignored)
     report = check_report(files, findings)
     if form == "json":
-        click.echo(report.model_dump_json(indent=2))
+        click.echo(json_text(report))
     elif form == "github":
         from variant_index.check.github import workflow_commands
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import coloured, say
 from variant_index.configuration.effective import (
     CONFIG_VARIABLE,
@@ -61,7 +62,7 @@ def _unknown_variables() -> list[str]:
 def _json(configuration: Configuration) -> str:
     from variant_index.model.config_report import ConfigReport, FileReport, SettingReport
 
-    return ConfigReport(
+    report = ConfigReport(
         settings=[
             SettingReport(
                 key=key, variable=by_key(key).variable, value=_masked(one.value), origins=list(one.origins)
@@ -72,7 +73,8 @@ def _json(configuration: Configuration) -> str:
             FileReport(path=str(file.path), layer=file.layer, ignored=file.ignored)
             for file in configuration.files
         ],
-    ).model_dump_json(indent=2)
+    )
+    return json_text(report)
 
 
 def _text(configuration: Configuration) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import say
 from variant_index.errors import InputError, printable
 
@@ -108,7 +109,7 @@ def command(
             )
         )
     if as_json:
-        click.echo(ConvertReport(target=to, documents=documents).model_dump_json(indent=2))
+        click.echo(json_text(ConvertReport(target=to, documents=documents)))
     return _present(documents, check=check, quiet=as_json)
 
 

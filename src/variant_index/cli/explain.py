@@ -12,6 +12,7 @@ import click
 
 from variant_index.cli.domain_settings import detection_settings
 from variant_index.cli.extension_settings import extension_settings
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import say
 from variant_index.cli.setting_options import DETECTION, configured, setting_options
 from variant_index.cli.source_options import SOURCES, SourceOptions, source_options, target_python
@@ -152,7 +153,7 @@ def command(
         status = max(status, 1)
     if as_json:
         document = reports[0] if alone else ExplainListReport(requirements=reports)
-        click.echo(document.model_dump_json(indent=2))
+        click.echo(json_text(document))
     else:
         click.echo("\n".join(map(explanation_text, reports)), nl=False)
     return status

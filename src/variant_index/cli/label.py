@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import say
 from variant_index.errors import InputError, printable
 
@@ -122,7 +123,7 @@ def command(
                 continue
             outcomes.append(LabelledWheel(source=str(source), path=str(path), label=chosen, properties=shown))
     if as_json:
-        click.echo(LabelReport(wheels=outcomes).model_dump_json(indent=2))
+        click.echo(json_text(LabelReport(wheels=outcomes)))
     return _present(outcomes, quiet=as_json)
 
 

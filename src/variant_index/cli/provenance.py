@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import say
 from variant_index.errors import InputError, printable
 
@@ -58,7 +59,7 @@ def command(*, files: tuple[Path, ...], policy_file: Path, as_json: bool) -> int
     policy = parse_policy(read_settings_file(policy_file), str(policy_file))
     report = ProvenanceReport(files=[_check(file, policy) for file in files])
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        click.echo(json_text(report))
     failed = [file for file in report.files if file.error is not None]
     for file in report.files:
         if file.error is None and not as_json:

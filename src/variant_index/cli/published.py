@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import say
 from variant_index.errors import InputError, printable
 
@@ -173,7 +173,7 @@ def upload_time() -> str:
 def show_build(report: BuildReport, *, as_json: bool) -> int:
     """Print what was published and refused, and return the exit status."""
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(report), indent=2))
+        click.echo(json_text(dataclasses.asdict(report)))
     else:
         _print(report)
     for warning in (*report.warnings, *(text for release in report.releases for text in release.warnings)):
@@ -203,7 +203,7 @@ def _print(report: BuildReport) -> None:
 def show_edit(report: EditReport, what: str, *, as_json: bool) -> None:
     """Print what was changed in an index; `what` was done to the files."""
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        click.echo(json_text(report))
         return
     for release in report.releases:
         click.echo(f"{release.name} {release.version}: {counted(len(release.files), 'file')} {what}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import say
 from variant_index.errors import InputError, printable
 
@@ -117,7 +118,7 @@ def command(
         out=str(out), dry_run=dry_run, wheels=sorted(wheels, key=lambda wheel: wheel.source)
     )
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        click.echo(json_text(report))
     else:
         _print(report)
     return _summary(report)

@@ -21,7 +21,7 @@ class RepackRecord(_Strict):
         size: its size in bytes.
         mtime_ns: its time of modification in nanoseconds.
         plan: digest of what was decided: name, variants document and METADATA.
-        source: the path of the original wheel as given on the command line.
+        source: the path of the original wheel as given on the command line, what is not printable escaped.
         source_size: its size in bytes.
         source_digest: SHA-256 of its RECORD and its zip directory, hexadecimal: these state the hash of every
             file in it and the place of every byte.

@@ -94,7 +94,7 @@ class Notes:
             options: what else decides how an index looks; notes made with other options are void.
         """
         self._file = file
-        self._salt = f"{_FORMAT} {__version__} {options}"
+        self._salt = ascii(f"{_FORMAT} {__version__} {options}")
         self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> Notes:
@@ -218,7 +218,11 @@ class Notes:
         self._write("DELETE FROM files WHERE project = ? AND path = ?", gone)
         self._write(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            ((project, state.path, versions[state.path], *_file_row(state, note)) for state, note in files),
+            (
+                (project, state.path, versions[state.path], *_file_row(state, note))
+                for state, note in files
+                if _is_text(state.path)
+            ),
         )
 
     def save(self, stamps: Mapping[str, str], inputs: str | None) -> None:
@@ -261,6 +265,15 @@ class Notes:
 
 def _text(state: FileState) -> str:
     return f"{state.size} {state.mtime_ns} {state.ctime_ns} {state.inode} {state.attested_ns}"
+
+
+def _is_text(path: str) -> bool:
+    """Tell whether a path is Unicode, as what is in a database must be; on Linux it need not be."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _file_row(state: FileState, note: FileNote) -> tuple[object, ...]:

@@ -198,7 +198,7 @@ class _Work:
                     size=wheel.st_size,
                     mtime_ns=wheel.st_mtime_ns,
                     plan=target.digest,
-                    source=source.path,
+                    source=printable(source.path, 4096),
                     source_size=source.size,
                     source_digest=source.digest,
                     source_sha256=sha256,
