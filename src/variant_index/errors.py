@@ -6,7 +6,7 @@ Each seam defines its own subclass beside its interface; the command line turns 
 
 from __future__ import annotations
 
-__all__ = ["InputError", "NoAnswerError", "UpstreamError", "VariantIndexError", "printable"]
+__all__ = ["InputError", "NoAnswerError", "UpstreamError", "VariantIndexError", "located", "printable"]
 
 
 class VariantIndexError(Exception):
@@ -41,6 +41,15 @@ class UpstreamError(VariantIndexError):
     """An index could not be read: it is down, answers 5xx, or sends something that is not a page."""
 
     exit_code = 3
+
+
+def located(message: str, path: str) -> str:
+    """Return a message that begins with the name of the file at `path`, beginning with the path instead.
+
+    Files in several folders may have one name. Any other message stays as it is.
+    """
+    name = printable(path.replace("\\", "/").rpartition("/")[2])
+    return f"{printable(path, 4096)}{message[len(name) :]}" if message.startswith(f"{name}: ") else message
 
 
 def printable(text: str, limit: int = 200) -> str:

@@ -12,7 +12,7 @@ import click
 
 from variant_index.cli.json_report import json_text
 from variant_index.cli.messages import coloured
-from variant_index.errors import InputError, printable
+from variant_index.errors import InputError, located, printable
 
 if TYPE_CHECKING:
     from variant_index.check.sources import IndexSource
@@ -187,7 +187,7 @@ def _print(report: CheckReport) -> None:
     remedies: dict[str, str] = {}
     for finding in report.findings:
         severity = coloured(finding.severity, _COLOURS[finding.severity], bold=finding.severity == "error")
-        click.echo(f"{severity} {finding.code} {finding.message}")
+        click.echo(f"{severity} {finding.code} {located(finding.message, finding.path or '')}")
         if finding.severity != "note":
             remedies[finding.code] = finding.remedy
     if remedies:

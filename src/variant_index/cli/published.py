@@ -180,6 +180,13 @@ def show_build(report: BuildReport, *, as_json: bool) -> int:
         say("warning", warning)
     for refusal in report.refused:
         say("refused", f"{refusal.reason} ({refusal.rule})" if refusal.rule else refusal.reason)
+    codes = sorted({refusal.rule for refusal in report.refused if refusal.rule})
+    if codes and not as_json:
+        from variant_index.model.rules import RULES
+
+        click.echo("What to do:", err=True)
+        for code in codes:
+            click.echo(f"  {code}  {RULES[code].remedy}", err=True)
     return 2 if report.refused else 0
 
 

@@ -148,6 +148,8 @@ def _loads(data: bytes, source: str) -> dict[str, Any]:
     except RecursionError:
         raise DocumentError(f"{printable(source)}: nested too deeply") from None
     except ValueError as error:
+        if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError):  # CPython's limit of digits
+            raise DocumentError(f"{printable(source)}: holds a number of thousands of digits") from None
         raise DocumentError(f"{printable(source)}: not JSON: {printable(str(error))}") from None
     if not isinstance(content, dict):
         raise DocumentError(f"{printable(source)}: a variants document is a JSON object")

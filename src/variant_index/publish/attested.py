@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from variant_index.errors import printable
+from variant_index.model.rules import RULES
 from variant_index.provenance.attestation import ProvenanceError, parse_provenance
 from variant_index.provenance.beside import SUFFIXES
 from variant_index.provenance.objects import claim_of, with_publishers
@@ -18,6 +19,8 @@ from variant_index.publish.release import FoundSource, FoundWheel, Refusal, rele
 from variant_index.publish.scan import Reader
 
 __all__ = ["require_attested", "verifying_reader"]
+
+_RULE = "REL010"
 
 
 def verifying_reader(reader: Reader, policy: Sequence[Publisher]) -> Reader:
@@ -51,12 +54,12 @@ def require_attested(reading: Reading, policy: Sequence[Publisher]) -> Reading:
     try:
         if found.provenance is None:
             names = " or ".join(found.name + suffix for suffix in SUFFIXES)
-            raise ProvenanceError(f"has no attestation beside it ({printable(names, 600)})")
+            raise ProvenanceError(f"has no attestation, beside it or in its upload ({printable(names, 600)})")
         attestations = parse_provenance(found.provenance, found.name)
         trusted = trusted_for(release[0], policy)
         verified = verify_attestations(attestations, found.name, reading.sha256, trusted)
     except ProvenanceError as error:
-        reason = f"{printable(str(reading.path))}: {error}"
-        return replace(reading, refusals=(Refusal(release, reason, None, str(reading.path)),))
+        reason = f"{printable(str(reading.path))}: {error}; {RULES[_RULE].remedy}"
+        return replace(reading, refusals=(Refusal(release, reason, _RULE, str(reading.path)),))
     claims = [claim_of(one.publisher.issuer, one.identity) for one in verified]
     return replace(reading, found=replace(found, provenance=with_publishers(found.provenance, claims)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from variant_index.errors import located
 from variant_index.model.build_report import RefusalReport, ReleaseReport
 from variant_index.model.filename import sidecar_filename
 from variant_index.publish.default_wheel import uncovered
@@ -54,4 +55,5 @@ def release_report(
 def refusal_report(refusal: Refusal) -> RefusalReport:
     """Return what is reported of something that is not published."""
     name, version = refusal.release if refusal.release is not None else (None, None)
-    return RefusalReport(name=name, version=version, reason=refusal.reason, rule=refusal.rule)
+    reason = located(refusal.reason, refusal.path)
+    return RefusalReport(name=name, version=version, reason=reason, rule=refusal.rule)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 
-from variant_index.errors import InputError, printable
+from variant_index.errors import InputError, located, printable
 from variant_index.model.filename import FilenameError, WheelFilename
+from variant_index.model.rules import RULES
 from variant_index.model.settings import read_settings_file
 from variant_index.publish.find import find_files
 from variant_index.repack.plan import Refused, SourceWheel
@@ -60,6 +61,10 @@ def find_wheels(paths: Iterable[Path], out: Path) -> list[Path]:
     found = sorted(path for path in find_files(paths, exclude=out) if path.suffix == ".whl")
     if not found:
         names = ", ".join(printable(str(path)) for path in paths)
+        if any(path.resolve() == out.resolve() for path in paths):
+            raise InputError(
+                f"{names}: no wheels there but those in --out, which are not repacked again; give another"
+            )
         raise InputError(f"{names}: no wheels there")
     return found
 
@@ -76,10 +81,16 @@ def read_sources(
         try:
             sources.append(_read(path))
         except InputError as error:
-            refused.append(Refused(str(path), str(error)))
+            refused.append(Refused(str(path), _reason(error, path)))
         if on_file is not None:
             on_file()
     return sources, refused
+
+
+def _reason(error: InputError, path: Path) -> str:
+    """Return why a wheel is refused, with its path, the rule's code and what to do."""
+    text = located(str(error), str(path))
+    return f"{text} ({error.rule}): {RULES[error.rule].remedy}" if error.rule in RULES else text
 
 
 def _read(path: Path) -> SourceWheel:

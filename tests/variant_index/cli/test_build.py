@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from tests.making import make_wheel
 from tests.variant_index.publish.family import CU130, make_family, make_variant
 from variant_index.model.build_report import BuildReport
+from variant_index.model.rules import RULES
 
 _PROGRAM = [sys.executable, "-c", "from variant_index.cli import main; raise SystemExit(main())", "build"]
 
@@ -83,11 +84,23 @@ def test_a_refused_release_is_named_and_the_others_published(tmp_path: Path) -> 
     done = run(tmp_path / "in", "--out", tmp_path / "out")
     assert done.returncode == 2
     assert done.stdout == "vdemo 1.0: 1 wheel (2 files written)\n"
-    refused = done.stderr.splitlines()
-    assert len(refused) == 2
+    refused, remedies = done.stderr.splitlines()[:2], done.stderr.splitlines()[2:]
+    assert remedies == ["What to do:", *(f"  {code}  {RULES[code].remedy}" for code in ("REL001", "WHL002"))]
     assert all(line.startswith("refused: ") and line.isprintable() for line in refused)
     assert "disagree: label 'cu128' has other properties" in done.stderr
     assert {line[-8:] for line in refused} == {"(WHL002)", "(REL001)"}
+
+
+def test_of_two_files_with_one_name_the_refused_one_is_told_by_its_path(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        wheel = make_wheel(tmp_path / folder, "vdemo-1.0-py3-none-any.whl")
+    wheel.write_bytes(wheel.read_bytes()[:-1])
+    done = run(tmp_path / "a", tmp_path / "b", "--out", tmp_path / "out")
+    assert done.stderr.startswith(f"refused: {wheel}: not a complete zip archive")
+    (tmp_path / "b").rename(tmp_path / "bad")
+    done = run(tmp_path / "a", tmp_path / "bad", "--out", tmp_path / "out", "--json")
+    assert done.stderr.startswith(f"refused: {tmp_path}/bad/{wheel.name}: not a complete zip archive")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_findings_and_remedies(bad: Path) -> None:
     done = run(bad)
     assert (done.returncode, done.stderr) == (1, "")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("error WHL101 broken-1.0-py3-none-any.whl: not a complete zip archive")
+    assert lines[0].startswith(f"error WHL101 {bad}/broken-1.0-py3-none-any.whl: not a complete zip archive")
     assert lines[1].startswith("warning REL101 vdemo 2.0: no plain wheel")
     assert lines[2].startswith("note REL112 vdemo 2.0: ")
     assert lines[3:] == [

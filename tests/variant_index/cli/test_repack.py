@@ -11,6 +11,7 @@ import pytest
 
 from tests.making import make_wheel
 from variant_index.model.repack_report import RepackReport
+from variant_index.model.rules import RULES
 from variant_index.repack.load import BUILT_IN
 
 TAGS = "cp312-cp312-linux_x86_64"
@@ -83,7 +84,8 @@ def test_a_batch_goes_on_and_ends_with_the_list(tmp_path: Path) -> None:
     assert done.stderr.splitlines() == [
         "left out: whl/triton-3.5.0-py3-none-any.whl: is built once for all backends; publish it as it is",
         f"error: whl/numpy-2.0-{TAGS}.whl: no rule fits; add one, or one that skips it with the reason",
-        f"error: torch-2.9.0+xpu-{TAGS}.whl: not a complete zip archive (truncated?)",
+        f"error: whl/torch-2.9.0+xpu-{TAGS}.whl: not a complete zip archive (truncated?) (WHL101): "
+        f"{RULES['WHL101'].remedy}",
         "2 of 5 wheels were not repacked",
     ]
     assert len(list((tmp_path / "out").glob("*.whl"))) == 2
@@ -112,7 +114,8 @@ def test_rules_of_ones_own(tmp_path: Path) -> None:
     ("arguments", "problem"),
     [
         (["nope.whl", "--out", "o"], "error: nope.whl: there is no such file or folder"),
-        ([".", "--out", "o"], "error: .: no wheels there"),
+        ([".", "--out", "o"], "error: .: no wheels there\n"),
+        ([".", "--out", "."], "error: .: no wheels there but those in --out"),
         (["file", "--out", "o"], "error: file: a wheel's name ends in .whl"),
         ([".", "--out", "file"], "'file' is a file"),
         ([".", "--out", "o", "--rules", "nope"], "error: nope: No such file or directory"),

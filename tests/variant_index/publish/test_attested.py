@@ -12,6 +12,7 @@ import pytest
 from tests.variant_index.provenance.test_attestation import DATA
 from tests.variant_index.provenance.test_verify import NAME, REPOSITORY, SHA, publisher
 from tests.variant_index.publish.family import make_family
+from variant_index.model.rules import RULES
 from variant_index.provenance import verify
 from variant_index.provenance.objects import UNVERIFIED, provenance_object
 from variant_index.provenance.policy import Publisher
@@ -69,7 +70,10 @@ def test_what_does_not_hold_is_refused() -> None:
     assert "other bytes" in reason(require_attested(reading(data, "0" * 64), [publisher()]))
     renamed = reading(data, name=NAME.replace("19", "20"))
     assert "another file" in reason(require_attested(renamed, [publisher()]))
-    assert "has no attestation beside it" in reason(require_attested(reading(None), [publisher()]))
+    bare = require_attested(reading(None), [publisher()])
+    assert "has no attestation, beside it or in its upload" in reason(bare)
+    assert RULES["REL010"].remedy in reason(bare)
+    assert bare.refusals[0].rule == "REL010"
 
 
 def test_other_readings_stay() -> None:

@@ -130,7 +130,7 @@ def test_without_an_address_they_are_not_published_and_the_server_says_so(
 def test_a_server_may_want_good_signatures(tmp_path: Path, wheel: Path) -> None:
     with running(tmp_path / "out", check=partial(require_attested, policy=[publisher()])) as server:
         status, text = server.upload(wheel)
-        assert (status, "has no attestation" in text) == (400, True)
+        assert (status, "has no attestation" in text, "(REL010)" in text) == (400, True, True)
         status, text = server.upload(wheel, attestations=json.dumps([attestation(wheel)]))
         assert (status, "not signed by" in text) == (400, True)
         assert str(tmp_path) not in text

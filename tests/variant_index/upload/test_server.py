@@ -302,9 +302,14 @@ def test_an_index_that_is_damaged(server: Running, plain: Path, variant: Path) -
     page = server.out / "simple" / "vdemo" / "index.json"
     good = page.read_bytes()
     page.write_bytes(b"{")
+    other_form = page.with_suffix(".html")
+    html = other_form.read_bytes()
+    other_form.write_bytes(html[:-1])
     assert server.upload(plain)[0] == 500
-    page.write_bytes(good)
+    assert page.read_bytes() == b"{"
+    other_form.write_bytes(html)  # tells all that the other did
     assert server.upload(plain)[0] == 200
+    assert len(page.read_bytes()) > len(good)
 
 
 def test_a_full_disk(server: Running, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
