@@ -94,7 +94,7 @@ class Notes:
             options: what else decides how an index looks; notes made with other options are void.
         """
         self._file = file
-        self._salt = ascii(f"{_FORMAT} {__version__} {options}")
+        self._salt = f"{_FORMAT} {__version__} {options}"
         self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> Notes:
