@@ -151,8 +151,8 @@ SETTINGS: Final = (
     Setting(
         "allow-unhashed",
         "flag",
-        "Take files that an index elsewhere lists without a hash, so that nothing checks their bytes; variants"
-        " never.",
+        "Take files that an index elsewhere lists without a hash, so that nothing checks their bytes;"
+        " variants never.",
         _INSTALLING,
         default=False,
         changes_sources=True,
