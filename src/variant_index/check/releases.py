@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from variant_index.errors import printable
 from variant_index.model.rules import Finding
 from variant_index.publish.advice import advise
 from variant_index.publish.group import group_releases
 from variant_index.publish.release import Refusal, Release, ReleaseKey, Scan
 from variant_index.publish.scan import scan
+from variant_index.publish.spelling import equal_releases
 
 __all__ = ["CheckedFiles", "check_files"]
 
@@ -52,9 +54,19 @@ def check_files(
         *map(_finding, refusals),
         *(finding for wheel in found.wheels for finding in wheel.findings),
         *(finding for release in releases for finding in advise(release)),
+        *_other_spellings(releases),
     ]
     refused = frozenset(refusal.release for refusal in refusals if refusal.release is not None)
     return CheckedFiles(found, tuple(releases), refused | incomplete, tuple(findings))
+
+
+def _other_spellings(releases: Iterable[Release]) -> Iterator[Finding]:
+    """Yield what of several spellings of a version is no error, as no release of it has variants."""
+    by_key = {release.key: release for release in releases}
+    for group in equal_releases(by_key):
+        versions = " and ".join(printable(version, 60) for _, version in group)
+        files = ", ".join(printable(by_key[key].files[0].name) for key in group if by_key[key].files)
+        yield Finding("REL113", f"{group[0][0]}: {versions} are one version for installers: {files}")
 
 
 def _finding(refusal: Refusal) -> Finding:

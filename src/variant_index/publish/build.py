@@ -11,7 +11,7 @@ import gc
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -42,6 +42,7 @@ from variant_index.publish.reading import Reading
 from variant_index.publish.release import Refusal, Release, ReleaseKey, Scan, release_of
 from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files, scan
+from variant_index.publish.spelling import find_respelled
 from variant_index.publish.store import Store
 from variant_index.simple_api.page import ProjectPage
 
@@ -219,8 +220,9 @@ class _Build:
             fresh = list(islice(readings, len(states)))
             page = self.store.page(change.name)
             ready = [*known.pop(change.name).values(), *fresh]
-            releases, refused = self._releases(page, collect(sorted(ready, key=lambda r: str(r.path))))
             keep = {(change.name, version) for version in change.unchanged}
+            found = collect(sorted(ready, key=lambda r: str(r.path)))
+            releases, refused = self._releases(page, found, keep)
             keep |= {refusal.release for refusal in refused if refusal.release is not None}
             plan = plan_project(
                 change.name,
@@ -249,14 +251,19 @@ class _Build:
         noted = self.notes.files(change)
         return known_files(noted, self.store.page(change.name) if noted else None)
 
-    def _releases(self, page: ProjectPage | None, found: Scan) -> tuple[list[Release], list[Refusal]]:
+    def _releases(
+        self, page: ProjectPage | None, found: Scan, unchanged: Set[ReleaseKey]
+    ) -> tuple[list[Release], list[Refusal]]:
         releases, refusals = group_releases(found)
         if self.default_from is not None:
             releases, more = _with_defaults(releases, self.default_from, self.scratch)
             refusals += more
         conflicts = list(find_conflicts(releases, page, self.store.title))
         refusals += [refusal for _, refusal in conflicts]
-        refused = {refusal.release for refusal in refusals}
+        refused = {refusal.release for refusal in refusals if refusal.release is not None}
+        releases = [release for release in releases if release.key not in refused]
+        refusals += list(find_respelled(releases, page, unchanged | refused))
+        refused = {refusal.release for refusal in refusals if refusal.release is not None}
         return [release for release in releases if release.key not in refused], refusals
 
     def _note(

@@ -23,6 +23,7 @@ from variant_index.publish.plan import Step, plan_page, plan_pages, plan_project
 from variant_index.publish.release import FILE_SUFFIXES, Refusal, Release, ReleaseKey, Scan, release_of
 from variant_index.publish.report import refusal_report, release_report
 from variant_index.publish.scan import Reader, collect, read_files
+from variant_index.publish.spelling import find_respelled, same_release
 from variant_index.publish.store import Store
 from variant_index.simple_api.page import ProjectFile, ProjectPage
 
@@ -54,6 +55,12 @@ class Target:
         return (
             release_of(file.filename) == self.key if self.filename is None else file.filename == self.filename
         )
+
+    def spelled(self, listed: Iterable[ReleaseKey]) -> list[Target]:
+        """Return what is meant of the releases that are listed: 1.0 is 1.0.0 for installers too (PEP 440)."""
+        if self.filename is not None:
+            return [self]
+        return [Target(key) for key in sorted(listed) if same_release(key, self.key)] or [self]
 
 
 def parse_target(text: str) -> Target:
@@ -188,6 +195,9 @@ class _Addition:
                 joined.sources += [source for source in sources if source.name not in new]
         releases, refusals = group_releases(joined)
         refusals += [refusal for _, refusal in find_conflicts(releases, page, self._store.title)]
+        if page is not None:
+            taken = {release.key for release in releases}
+            refusals += list(find_respelled(releases, page, listed_keys(page) - taken))
         refused = {refusal.release for refusal in refusals}
         return [release for release in releases if release.key not in refused], refusals
 
@@ -272,6 +282,9 @@ def _edit(targets: Sequence[Target], store: Store, change: _Change) -> EditRepor
         for name in sorted({target.key[0] for target in targets}):
             wanted = [target for target in targets if target.key[0] == name]
             page = store.page(name)
+            if page is not None:
+                keys = listed_keys(page)
+                wanted = list(dict.fromkeys(one for target in wanted for one in target.spelled(keys)))
             for target in wanted:
                 files = (
                     [file.filename for file in page.files if target.covers(file)] if page is not None else []

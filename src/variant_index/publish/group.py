@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from variant_index.errors import InputError, printable
@@ -18,8 +18,11 @@ from variant_index.publish.release import (
     Scan,
     release_of,
 )
+from variant_index.publish.spelling import equal_releases, respelled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from variant_index.model.document import VariantsDocument
 
 __all__ = ["SpellingError", "group_releases"]
@@ -38,12 +41,14 @@ def group_releases(found: Scan) -> tuple[list[Release], list[Refusal]]:
     """Return the releases that may be published, by name and version, and every refusal.
 
     A release is refused as a whole when one of its files was, when its wheels disagree, when its
-    combined document is too large, or when a sidecar brought along differs from that document.
+    combined document is too large, when a sidecar brought along differs from that document, or when one
+    with variants has another spelling of its version.
     """
     refusals = list(found.refusals)
     wheels = _by_release((wheel.name, wheel) for wheel in found.wheels)
     sources = _by_release((source.name, source) for source in found.sources)
     sidecars = _by_release((sidecar.path.name, sidecar) for sidecar in found.sidecars)
+    refusals += _other_spellings(wheels, sources)
     bad = {refusal.release for refusal in refusals}
     releases = []
     for key in sorted({*wheels, *sources, *sidecars}):
@@ -73,6 +78,23 @@ def _release(key: ReleaseKey, wheels: list[FoundWheel], sources: list[FoundSourc
     documents = [(wheel.name, wheel.document) for wheel in wheels if wheel.document is not None]
     document = _combined(key, documents) if documents else None
     return Release(key, tuple(wheels), tuple(sources), document)
+
+
+def _other_spellings(
+    wheels: Mapping[ReleaseKey, list[FoundWheel]], sources: Mapping[ReleaseKey, list[FoundSource]]
+) -> Iterator[Refusal]:
+    """Refuse all spellings of a version of which one has variants: which is meant, we cannot know."""
+    for group in equal_releases(wheels.keys() | sources.keys()):
+        if any(wheel.filename.label for key in group for wheel in wheels.get(key, [])):
+            files = [(key, _paths(wheels.get(key, []), sources.get(key, []))[0]) for key in group]
+            for own in files:
+                other = next(one for one in files if one is not own)
+                reason = respelled((own[0], own[1].name), (other[0], other[1].name))
+                yield Refusal(own[0], reason, "REL011", str(own[1]))
+
+
+def _paths(wheels: Iterable[FoundWheel], sources: Iterable[FoundSource]) -> list[Path]:
+    return [*(wheel.path for wheel in wheels), *(source.path for source in sources)]
 
 
 def _combined(key: ReleaseKey, documents: Iterable[tuple[str, VariantsDocument]]) -> VariantsDocument:

@@ -8,8 +8,10 @@ from variant_index.errors import located
 from variant_index.model.build_report import RefusalReport, ReleaseReport
 from variant_index.model.filename import sidecar_filename
 from variant_index.publish.default_wheel import uncovered
+from variant_index.publish.listed import listed_keys
 from variant_index.publish.plan import release_files
 from variant_index.publish.release import Refusal, Release
+from variant_index.publish.spelling import same_release
 from variant_index.simple_api.page import ProjectPage
 
 __all__ = ["refusal_report", "release_report"]
@@ -33,6 +35,9 @@ def release_report(
 
         findings += advise(release)
     warnings = [f"{finding} ({finding.code})" for finding in findings if finding.rule.severity == "warning"]
+    if others := [key for key in listed_keys(page) if key != release.key and same_release(key, release.key)]:
+        versions = ", ".join(version for _, version in sorted(others))
+        warnings.append(f"{release.title}: is {versions} for installers, which is listed too (REL113)")
     if default_from is not None and release.variants and uncovered(release):
         warnings.append(f"{release.title}: no variant {default_from!r} to make its plain wheel from")
     linked = {file.filename for file in page.files if file.provenance is not None}

@@ -250,6 +250,20 @@ EXAMPLES: dict[str, list[Example]] = {
         lambda folder: (folder / "demo-variants.json").write_bytes(b"{}"),
     ],
     "REL009": [foreign_provenance],
+    "REL011": [
+        lambda folder: [
+            make_variant(folder, LABELLED, CU128),
+            make_wheel(folder, "demo-1.0.0-py3-none-any.whl"),
+        ],
+        lambda folder: [
+            make_variant(folder, LABELLED, CU128),
+            make_variant(folder, "demo-1-py3-none-any-cu130.whl", CU130),
+        ],
+        lambda folder: [
+            make_variant(folder, LABELLED, CU128),
+            (folder / "demo-1.0.0.tar.gz").write_bytes(b""),
+        ],
+    ],
     "REL101": [lambda folder: make_variant(folder, LABELLED, CU128)],
     "REL102": [release(without_providers())],
     "REL103": [
@@ -264,5 +278,6 @@ EXAMPLES: dict[str, list[Example]] = {
     "REL110": [release(document({"cu128": {"nvidia": {"sm_arhc": ["90_real"]}}}))],
     "REL111": [release({**GOOD, "$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json"})],
     "REL112": [release(GOOD)],
+    "REL113": [lambda folder: [make_wheel(folder, NAME), make_wheel(folder, "demo-1.0.0-py3-none-any.whl")]],
 }
 """Code -> what breaks that rule."""
