@@ -15,7 +15,7 @@ from variant_index.errors import InputError, printable
 from variant_index.model.repack_report import RepackRecord
 from variant_index.publish.lock import lock_folder
 from variant_index.publish.reading import file_sha256
-from variant_index.repack.load import source_digest
+from variant_index.repack.load import refusal_reason, source_digest
 from variant_index.repack.plan import Planned, Target
 from variant_index.repack.record import Records, boot_of, current_boot, reach_disk, up_to_date
 from variant_index.wheel.archive import Archive
@@ -133,7 +133,7 @@ class _Work:
         except _StoppedError:
             return Outcome(planned, error="stopped")
         except InputError as error:
-            return Outcome(planned, error=str(error))
+            return Outcome(planned, error=refusal_reason(error, Path(planned.source.path)))
         except OSError as error:
             name = printable(str(error.filename or planned.source.path))
             return Outcome(planned, error=f"{name}: {error.strerror or 'cannot be read or written'}")

@@ -17,7 +17,15 @@ from variant_index.repack.rules import RuleSet, parse_rules
 from variant_index.wheel.archive import Archive
 from variant_index.wheel.read import read_contents_and_record, read_wheel_file, refuse_broken
 
-__all__ = ["BUILT_IN", "built_in_text", "find_wheels", "load_rules", "read_sources", "source_digest"]
+__all__ = [
+    "BUILT_IN",
+    "built_in_text",
+    "find_wheels",
+    "load_rules",
+    "read_sources",
+    "refusal_reason",
+    "source_digest",
+]
 
 BUILT_IN = ("pytorch", "torch-extension", "cupy", "jax")
 """The rule sets that come with the package, in the order they are asked."""
@@ -81,13 +89,13 @@ def read_sources(
         try:
             sources.append(_read(path))
         except InputError as error:
-            refused.append(Refused(str(path), _reason(error, path)))
+            refused.append(Refused(str(path), refusal_reason(error, path)))
         if on_file is not None:
             on_file()
     return sources, refused
 
 
-def _reason(error: InputError, path: Path) -> str:
+def refusal_reason(error: InputError, path: Path) -> str:
     """Return why a wheel is refused, with its path, the rule's code and what to do."""
     text = located(str(error), str(path))
     return f"{text} ({error.rule}): {RULES[error.rule].remedy}" if error.rule in RULES else text

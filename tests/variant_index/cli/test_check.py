@@ -105,6 +105,21 @@ def test_wheels_and_an_index_together(bad: Path, tmp_path: Path) -> None:
     assert report.files == 1 + 5
 
 
+def test_what_the_remedy_says_mends_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    build = [*_PROGRAM[:-1], "build", str(make_family(tmp_path / "in")), "--out", str(tmp_path / "out")]
+    subprocess.run(build, check=True, timeout=60)
+    damaged = published_file(tmp_path / "out", "vdemo-1.0-py3-none-any.whl")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    (tmp_path / "out" / "simple" / "vdemo" / "index.json").write_bytes(b"{")
+    found = run(tmp_path / "out", "--select", "IDX").stdout
+    for code in ("IDX001", "IDX005", "IDX006"):
+        assert f"  {code}  write the index again from all wheels: variant-index build " in found
+    assert " --no-cache;" in found
+    subprocess.run([*build, "--no-cache"], check=True, timeout=60)
+    assert run(tmp_path / "out", "--select", "IDX").returncode == 0
+
+
 def test_an_index_on_a_server(tmp_path: Path) -> None:
     build_index([make_family(tmp_path / "in")], tmp_path / "out", now="2026-01-31T12:00:00Z")
     with serving(IndexServer(tmp_path / "out")) as server:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.making import make_wheel, zip_bytes
 from variant_index.errors import InputError
 from variant_index.model.repack_report import RepackRecord
+from variant_index.model.rules import RULES
 from variant_index.publish.lock import lock_folder
 from variant_index.repack import carry_out as carry_out_module
 from variant_index.repack.carry_out import Outcome, carry_out
@@ -173,7 +174,10 @@ def test_a_bad_wheel_does_not_stop_the_others(tmp_path: Path) -> None:
         files = {name: archive.read(name) for name in archive.namelist()}
     bad.write_bytes(zip_bytes({**files, "torch.py": b"y" * 100}))
     first, second = repack(tmp_path / "whl", tmp_path / "out", verify=True)
-    assert first.error == f"{bad.name}: RECORD states another sha256 for torch.py than its content has"
+    assert first.error == (
+        f"{bad}: RECORD states another sha256 for torch.py than its content has (WHL307): "
+        f"{RULES['WHL307'].remedy}"
+    )
     assert (second.error, second.states) == (None, ("written",))
     assert left_over(tmp_path / "out") == []
     assert not (tmp_path / "out" / PLAIN).exists()
@@ -198,8 +202,8 @@ def test_a_source_that_goes_or_changes_in_between(tmp_path: Path) -> None:
     gone.unlink()
     errors = sorted(str(outcome.error) for outcome in carry_out(planned, tmp_path / "out"))
     assert errors == [
-        f"{gone.name}: No such file or directory",
-        f"{source.name}: changed while it was read; run again",
+        f"{gone}: No such file or directory (WHL001): {RULES['WHL001'].remedy}",
+        f"{source}: changed while it was read; run again",
     ]
     assert left_over(tmp_path / "out") == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from variant_index.publish.folder import exchange
+from variant_index.publish.folder.dropped import DroppedFiles
 from variant_index.publish.folder.store import FolderStore
 from variant_index.publish.plan import Copy, Delete, Put, Step
 from variant_index.publish.store import SourceChangedError, StoreError
@@ -257,6 +259,20 @@ def test_a_file_that_is_listed_again_stays(tmp_path: Path) -> None:
     carry_out(out, [wheel, page("a", wheel.path)], grace=-1)
     assert wheel.path in tree(out)
     assert not (out / ".dropped").exists()
+
+
+def test_notes_that_cannot_be_written_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.EFBIG, "File too large")
+
+    dropped = DroppedFiles(tmp_path)
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="File too large") as noting:
+        dropped.drop(["files/a/b/c"], 1)
+    with pytest.raises(OSError, match="File too large") as creating:
+        dropped.creating("files/a/b/c")
+    names = [noting.value.filename, creating.value.filename]
+    assert names == [str(tmp_path / ".dropped"), str(tmp_path / ".created")]
 
 
 def test_hostile_notes_remove_nothing(tmp_path: Path) -> None:
