@@ -175,6 +175,7 @@ def _explainer(
     from variant_index.shim.settle import MarkerSettler
     from variant_index.shim.torch_family import TorchFamily
     from variant_index.shim.torch_requirement import TorchRequirements
+    from variant_index.shim.torch_upstream import TorchUpstream
     from variant_index.shim.verification import WheelVerifier
     from variant_index.upstream.project import Upstream
     from variant_index.upstream.published_metadata import PublishedMetadata
@@ -195,16 +196,17 @@ def _explainer(
             options = replace(options, trusted_hosts=(*options.trusted_hosts, option.value))
     network, torch, routing = options.network(), options.torch(), options.routing()
     family, wheels = TorchFamily.open(torch, network, routing), WheelReader(network)
+    requirements = TorchRequirements(PublishedMetadata(wheels, network), extensions.marker_environment)
+    upstream = Upstream(options.sources(), network, routing, allow_unhashed=torch.allow_unhashed)
+    sidecars = SidecarReader(network)
     expected = ExpectedTorch(
-        extensions,
-        family,
-        TorchRequirements(PublishedMetadata(wheels, network), extensions.marker_environment),
+        extensions, family, requirements, TorchUpstream(upstream, sidecars, requirements, torch.prefer)
     )
     if family is not None:
         family.follow(expected)
     return Explainer(
-        Upstream(options.sources(), network, routing, allow_unhashed=torch.allow_unhashed),
-        SidecarReader(network),
+        upstream,
+        sidecars,
         WheelVerifier(wheels),
         MarkerSettler(wheels, network),
         machine=lambda: detection.profile(partial(say, "warning"), target.platforms),

@@ -26,11 +26,15 @@ from variant_index.selection.choice import TargetTags
 from variant_index.shim.family_choice import choose_family_release, usable_releases
 from variant_index.shim.torch_family import FamilyProject, TorchFamily
 from variant_index.shim.torch_requirement import TorchRequirements
+from variant_index.shim.torch_upstream import TorchUpstream
 from variant_index.shim.version_choice import FileVerdict, ReleaseVerdict, is_pinned
 from variant_index.torch_index.backends import parse_backend
 from variant_index.torch_index.family import FAMILY, TORCH, is_backend_free, torch_release
 
-__all__ = ["ExpectedTorch"]
+__all__ = ["OF_SOURCES", "ExpectedTorch"]
+
+OF_SOURCES: Final = "of your index"
+"""The `origin` of a torch that the user's own sources will give."""
 
 _MOST_RELEASES: Final = 64
 _MOST_STEPS: Final = 200
@@ -45,16 +49,19 @@ class ExpectedTorch:
         settings: ExtensionSettings,
         family: TorchFamily | None = None,
         requirements: TorchRequirements | None = None,
+        upstream: TorchUpstream | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
 
         Args:
             settings: what is known of the packages that there are or will be.
-            family: decides which torch will be installed; None where that is not ours to know.
+            family: decides which torch will be installed; None where it comes from the user's sources.
             requirements: reads which torch others of the family require; None where that does not count.
+            upstream: knows the torch of the user's sources, where there is no `family`; None for unknown.
         """
         self.settings = settings
         self._family = family
+        self._upstream = upstream if family is None else None
         self._requirements = requirements
         self._lock = threading.Lock()
         self._last: tuple[tuple[object, ...], SpecifierSet] | None = None
@@ -75,19 +82,33 @@ class ExpectedTorch:
             return TorchBuild.of(stated, "stated")
         installed, moving = self.staying(), self._moving()
         project = partial(self._project, supported, tags)
-        specifier = asked.specifier(TORCH)
+        specifier = said = asked.specifier(TORCH)
         if moving and self._requirements is not None and (torch := project(TORCH)) is not None:
             members = {name: found for name in moving if (found := project(name)) is not None}
             specifier = self._narrowed(asked, torch, installed, members)
+        elif moving and self._upstream is not None:
+            beside = {name: asked.specifier(name) for name in moving}
+            specifier = self._upstream.narrowed(
+                specifier, beside, supported, tags, prereleases=asked.prereleases
+            )
         if installed is not None and specifier.contains(installed.version, prereleases=True):
             return installed
         kept = asked.kept.get(TORCH)
         if kept is not None and not asked.is_upgraded(TORCH) and specifier.contains(kept, prereleases=True):
-            specifier &= SpecifierSet(f"=={kept}")
-        if (build := _pinned(specifier, in_full=self._family is not None)) is not None:
+            said &= SpecifierSet(f"=={kept}")
+            specifier &= said
+        if (build := _pinned(specifier, in_full=True)) is not None:
             return build
-        torch = project(TORCH)
-        return None if torch is None else _to_be_installed(specifier, asked, torch)
+        if self._family is not None:
+            torch = project(TORCH)
+            return None if torch is None else _to_be_installed(specifier, _chosen(specifier, asked, torch))
+        pinned = _pinned(said, in_full=False)
+        if self._upstream is not None:
+            file = self._upstream.choose(specifier, supported, tags, prereleases=asked.prereleases)
+            build = _to_be_installed(specifier, file)
+            if build is not None and (build.kind is not None or pinned is None):
+                return replace(build, origin=OF_SOURCES)
+        return pinned
 
     def _narrowed(
         self,
@@ -263,8 +284,7 @@ def _chosen(specifier: SpecifierSet, asked: Asked, torch: FamilyProject) -> File
     return None if verdict is None else verdict.selected
 
 
-def _to_be_installed(specifier: SpecifierSet, asked: Asked, torch: FamilyProject) -> TorchBuild | None:
-    file = _chosen(specifier, asked, torch)
+def _to_be_installed(specifier: SpecifierSet, file: FileVerdict | None) -> TorchBuild | None:
     if file is None:
         return None
     version = Version(WheelFilename.parse(file.file.filename).version)

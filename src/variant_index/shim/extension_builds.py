@@ -15,7 +15,7 @@ from variant_index.extensions.coupling import read_coupling
 from variant_index.extensions.decide import ExtensionWheel, Matched, match_builds
 from variant_index.model.properties import ABI_DEPENDENCY, Properties
 from variant_index.selection.choice import TargetTags
-from variant_index.shim.expected_torch import ExpectedTorch
+from variant_index.shim.expected_torch import OF_SOURCES, ExpectedTorch
 from variant_index.shim.present import Chosen, Listed, Presented
 from variant_index.torch_index.family import TORCH
 from variant_index.upstream.releases import Releases
@@ -74,10 +74,14 @@ class ExtensionBuilds:
         wheels = _coupled(releases, tags)
         if not wheels:
             return presented, None
+        torch = self._torch.build(supported, tags)
+        if torch is not None and torch.kind is None and torch.origin == OF_SOURCES:
+            # Its wheel does not name its hardware, which is no reason to hide what was built for any.
+            torch = None if any(wheel.coupling.kind is not None for wheel in wheels.values()) else torch
         matched = match_builds(
             presented.name,
             wheels.values(),
-            self._torch.build(supported, tags),
+            torch,
             self._settings.asked().specifier(presented.name),
         )
         files = (

@@ -31,6 +31,7 @@ from variant_index.shim.settle import MarkerSettler
 from variant_index.shim.spliced import NewHashes, SpliceStreamer
 from variant_index.shim.torch_family import TorchFamily
 from variant_index.shim.torch_requirement import TorchRequirements
+from variant_index.shim.torch_upstream import TorchUpstream
 from variant_index.shim.verification import WheelVerifier
 from variant_index.shim.views import Targets, View, Views
 from variant_index.shim.watched_machine import WatchedMachine
@@ -123,8 +124,10 @@ class ShimServer:
         ) -> Catalog:
             family = TorchFamily.open(torch, network, routing) if torch is not None else None
             known = extensions or ExtensionSettings()
+            requirements = TorchRequirements(metadata, known.marker_environment)
+            prefer = torch.prefer if torch is not None else "hardware"
             expected_torch = ExpectedTorch(
-                known, family, TorchRequirements(metadata, known.marker_environment)
+                known, family, requirements, TorchUpstream(upstream, sidecars, requirements, prefer)
             )
             if family is not None:
                 family.follow(expected_torch)
@@ -141,7 +144,7 @@ class ShimServer:
                 hashes=hashes,
                 extensions=ExtensionBuilds(expected_torch),
                 family=family,
-                prefer=torch.prefer if torch is not None else "hardware",
+                prefer=prefer,
                 built=built,
                 every_variant=every_variant,
                 needs_login=network.needs_login,
