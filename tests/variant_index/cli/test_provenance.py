@@ -97,7 +97,10 @@ def test_what_is_not_attested_is_not_published(
         out = tmp_path / command
         for place in (tmp_path / "out", out):  # what was published without looking is looked at
             done = run(bare, "--out", place, "--verify-provenance", policy, *options, command=command)
-            assert (done.returncode, "has no attestation beside it" in done.stderr) == (2, True), done.stderr
+            assert (done.returncode, "has no attestation, beside it or in its upload" in done.stderr) == (
+                2,
+                True,
+            ), done.stderr
         assert not list(out.glob("files/*"))
         done = run(bare, "--out", out, "--verify-provenance", tmp_path / "none", command=command)
         assert (done.returncode, "No such file" in done.stderr) == (2, True)
