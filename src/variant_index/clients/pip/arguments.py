@@ -18,6 +18,7 @@ _ALIASES: Final = {
 }
 
 # A proxy cannot stay: pip would ask it for the shim on loopback. It comes back as an environment variable.
+# Nor a time limit, which is for one answer of an index; a page of the shim is made of several.
 _TAKEN: Final = frozenset({"index-url", "extra-index-url", "find-links", "no-index", "proxy", "timeout"})
 
 FILES: Final = ("build-constraint", "constraint", "requirement")
